@@ -1,0 +1,31 @@
+# make run: install what is missing into .venv and open the app.    make test: install and run all tests.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test test-slow check clean
+
+run: .venv/installed
+	$(BIN)/python app.py
+
+test: .venv/installed-dev check
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+
+test-slow: .venv/installed-dev
+	$(BIN)/python -m pytest -m slow $(PYTEST)
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.venv/installed: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/python -m pip install -q -r requirements.txt
+	touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(BIN)/python -m pip install -q -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,121 @@
+// Runs before Gradio does. The language of the page is the one in its address; a theme that was chosen once stays.
+(() => {
+  const lang = document.documentElement.lang;
+  const code = lang === "zh" ? "zh-CN" : "en";
+  Object.defineProperty(navigator, "language", { get: () => code });
+  Object.defineProperty(navigator, "languages", { get: () => [code] });
+  const themeKey = "ftui-theme";
+  const address = new URL(location.href);
+  const remembered = localStorage.getItem(themeKey);
+  if (remembered && !address.searchParams.has("__theme")) {
+    address.searchParams.set("__theme", remembered);
+    history.replaceState(null, "", address);
+    addEventListener("load", () => setTimeout(() => ftui.address({ __theme: "" }), 1500));
+  }
+
+  // Gradio adds its sheets as it loads; of equal rules the last one holds, and that is to be ours.
+  const sheet = document.getElementById("ftui-style");
+  new MutationObserver(() => { if (document.head.lastElementChild !== sheet) document.head.append(sheet); }).observe(document.head, { childList: true });
+
+  const style = (name) => getComputedStyle(document.querySelector(".gradio-container") || document.body).getPropertyValue(name).trim();
+  let plotly = null;
+  const loadPlotly = () => plotly ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = new URL("../static/plotly.min.js", document.baseURI.replace(/[^/]*$/, ""));
+    script.onload = () => done(window.Plotly);
+    script.onerror = failed;
+    document.head.append(script);
+  });
+
+  // A figure speaks of colours by their name ("var(--train)"); which they are depends on the theme of the page.
+  const coloured = (value) => {
+    if (typeof value === "string") return value.startsWith("var(--") ? style(value.slice(4, -1)) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v)]));
+    return value;
+  };
+
+  const charts = new Set();
+  new MutationObserver(() => charts.forEach((draw) => draw())).observe(document.documentElement, { attributes: true, attributeFilter: ["class"], subtree: false });
+  addEventListener("DOMContentLoaded", () =>
+    new MutationObserver(() => charts.forEach((draw) => draw())).observe(document.body, { attributes: true, attributeFilter: ["class"] }));
+
+  window.ftui = {
+    lang,
+
+    // Names and values for the address; an empty value leaves. The page is not loaded anew.
+    address(values) {
+      const url = new URL(location.href);
+      for (const [key, value] of Object.entries(values)) value ? url.searchParams.set(key, value) : url.searchParams.delete(key);
+      if (url.href !== location.href) history.replaceState(null, "", url);
+    },
+
+    // The strip at the head knows what is chosen; the address follows it.
+    strip(element, watch) {
+      watch("value", () => {
+        const chosen = element.querySelector(".strip").dataset;
+        ftui.address({ data: chosen.data, run: chosen.run });
+      });
+    },
+
+    toggleTheme() {
+      const dark = document.body.classList.toggle("dark");
+      localStorage.setItem(themeKey, dark ? "dark" : "light");
+    },
+
+    switchLanguage(to) {
+      const url = new URL(location.href);
+      url.searchParams.delete("__theme");
+      url.searchParams.set("lang", to);
+      location.href = url.href;
+    },
+
+    // A chart is drawn once it has a width (an inactive tab has none) and again when its figure, width or theme changes.
+    chart(element, props, watch) {
+      const box = element.querySelector(".chart-box");
+      const div = element.querySelector(".chart");
+      let drawn = "";
+      const draw = async () => {
+        box.classList.toggle("blank", !props.value);
+        if (!props.value || !div.clientWidth) return;
+        const key = props.value + document.body.className + div.clientWidth;
+        if (key === drawn) return;
+        drawn = key;
+        const Plotly = await loadPlotly();
+        const figure = coloured(JSON.parse(props.value));
+        figure.layout.width = div.clientWidth;
+        Plotly.react(div, figure.data, figure.layout, { displayModeBar: false, doubleClick: "reset" });
+      };
+      watch("value", draw);
+      new ResizeObserver(draw).observe(box);
+      charts.add(draw);
+      draw();
+    },
+
+    // A click on anything with data-pick is an event of the component, with that value.
+    picker(element, trigger) {
+      element.addEventListener("click", (event) => {
+        const target = event.target.closest("[data-pick]");
+        if (target) trigger("click", { pick: target.dataset.pick });
+      });
+    },
+
+    // Downloads the file of a hidden button once the page has its address.
+    download(id, tries = 40) {
+      const link = document.querySelector(`#${id} a[href], a#${id}[href], #${id}`);
+      if (link?.href) return link.click();
+      if (tries) setTimeout(() => ftui.download(id, tries - 1), 50);
+    },
+
+    // Follows the end of the log unless the reader has scrolled up.
+    follow(element, watch) {
+      let atEnd = true;
+      const log = () => element.querySelector(".log");
+      element.addEventListener("scroll", () => { const l = log(); atEnd = l.scrollHeight - l.scrollTop - l.clientHeight < 40; }, true);
+      const down = () => { const l = log(); if (l && atEnd) l.scrollTop = l.scrollHeight; };
+      watch("value", () => requestAnimationFrame(down));
+      new ResizeObserver(down).observe(element);
+      down();
+    },
+  };
+})();

@@ -1,0 +1,349 @@
+"""python -m ftui: the command line. Thin: every command calls what the page calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ftui.core import events as ev
+from ftui.core import home as homes
+from ftui.core import languages
+from ftui.core.errors import UserError
+from ftui.core.home import Job
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Fine-tune, evaluate, export and serve transformers.")
+runs_app = typer.Typer(no_args_is_help=True, help="See and steer runs.")
+data_app = typer.Typer(no_args_is_help=True, help="Look at data.")
+app.add_typer(runs_app, name="runs")
+app.add_typer(data_app, name="data")
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Where data sets and runs live [default: $FTUI_HOME or ~/.ftui].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 7860,
+    share: Annotated[bool, typer.Option("--share", help="Make a public link (gradio.live); a login is made up unless given.")] = False,
+    auth: Annotated[str | None, typer.Option(help="USER:PASSWORD for the login.")] = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="No login although others can reach the page.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Open the dashboard."""
+    from ftui.ui.app import serve_ui
+
+    serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: training.num_train_epochs=1")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Train as a recipe says; progress on stderr, one line of JSON on stdout."""
+    from ftui import jobs
+    from ftui.core import recipe as recipes
+
+    run = jobs.start_training(recipes.load(recipe, set_), homes.resolve(home))
+    job = run.training()
+    assert job is not None
+    if detach:
+        _print({"run": run.id, "status": "queued"})
+        return
+    raise typer.Exit(_follow_training(job))
+
+
+def _follow_training(job: Job) -> int:
+    status = _follow(job)
+    if status is None:
+        print(f"{job.run.id} goes on in the background: python -m ftui runs show {job.run.id}", file=sys.stderr)
+        return INTERRUPTED
+    metrics: dict[str, float] = {}
+    for event in ev.read(job.events)[0]:
+        if event["type"] == "metric":
+            metrics |= event["values"]
+    model = str(job.run.model) if job.run.model.exists() else None
+    line = {"run": job.run.id, "status": status, "metrics": metrics, "model": model}
+    failure = _failure(job)
+    if failure:
+        line["error"] = failure
+    _print(line)
+    if status == ev.FINISHED:
+        return OK
+    return BAD_INPUT if failure and languages.knows_error(failure["code"]) and _exit_code(job) == BAD_INPUT else FAILED
+
+
+def _follow(job: Job) -> str | None:
+    """Print events until the job ends; None when the user has left it running (second Ctrl-C)."""
+    from ftui import jobs
+
+    lang = languages.of_terminal()
+    offset = 0
+    asked = False
+    attempt = job.card()["attempt"]
+    while True:
+        try:
+            state = jobs.state(job)
+            events, offset = ev.read(job.events, offset)
+            for event in events:
+                if event["attempt"] >= attempt:
+                    line = describe(event, lang)
+                    if line:
+                        print(line, file=sys.stderr)
+            if state in ev.TERMINAL:
+                return state
+            time.sleep(0.2)
+        except KeyboardInterrupt:
+            if asked:
+                return None
+            asked = True
+            jobs.stop(job)
+            print(languages.log("stopping", lang), file=sys.stderr)
+
+
+def describe(event: dict, lang: str = "en") -> str:
+    """An event as one readable line; "" for what a terminal need not see."""
+    clock = time.strftime("%H:%M:%S", time.localtime(event["time"]))
+    kind = event["type"]
+    if kind == "log":
+        return f"{clock} {languages.log(event['key'], lang, **event['params'])}"
+    if kind == "metric" and "loss" in event["values"]:
+        values = ", ".join(f"{k} {v:.4g}" for k, v in event["values"].items())
+        return f"{clock} step {event['step']}: {values}"
+    if kind == "state":
+        return f"{clock} [{languages.log('state_' + event['state'], lang)}]"
+    if kind == "error":
+        return f"{clock} {' '.join(error_sentence(event, lang))}"
+    return ""
+
+
+def error_sentence(event: dict, lang: str) -> tuple[str, str]:
+    """(message, hint) of an error event, in the catalogue's words where it has them."""
+    if languages.knows_error(event["code"]):
+        try:
+            error = UserError(event["code"], **event.get("params", {}))
+            return error.message(lang), error.hint(lang)
+        except KeyError:
+            pass
+    return event["message"], event["hint"]
+
+
+def _failure(job: Job) -> dict | None:
+    event = ev.last([e for e in ev.read(job.events)[0] if e["attempt"] == job.card()["attempt"]], "error")
+    if event is None:
+        return None
+    message, hint = error_sentence(event, languages.of_terminal())
+    return {"code": event["code"], "message": message, "hint": hint}
+
+
+def _exit_code(job: Job) -> int:
+    return (ev.last(ev.read(job.events)[0], "state") or {}).get("exit_code", FAILED)
+
+
+@runs_app.command("list")
+def runs_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """All runs, newest first."""
+    from ftui import jobs
+
+    lines = jobs.summaries(homes.resolve(home))
+    if as_json:
+        _print({"runs": lines})
+        return
+    for line in lines:
+        value = "" if line["value"] is None else f"{line['metric']} {line['value']:.4f}"
+        print(f"{line['id']}  {line['state']:<9} {line['name']}  {line['model']}  {value}")
+
+
+@runs_app.command("show")
+def runs_show(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """One run: its state, recipe and metrics."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    line = jobs.summary(found)
+    if as_json:
+        report = json.loads(found.report.read_text(encoding="utf-8")) if found.report.exists() else None
+        metrics = {name: split["metrics"] for name, split in report["splits"].items()} if report else {}
+        _print({**line, "path": str(found.path), "metrics": metrics})
+        return
+    for key, value in line.items():
+        print(f"{key:<10} {value}")
+    print(found.recipe.read_text(encoding="utf-8"))
+
+
+@runs_app.command("stop")
+def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Ask a run to save and stop."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    job = found.training()
+    assert job is not None
+    jobs.stop(job)
+    _print({"run": found.id, "status": jobs.state(job)}) if as_json else print(f"{found.id} {jobs.state(job)}")
+
+
+@runs_app.command("resume")
+def runs_resume(run: str, detach: Annotated[bool, typer.Option("--detach")] = False, home: HomeOption = None) -> None:
+    """Go on from the last checkpoint."""
+    from ftui import jobs
+
+    job = jobs.resume(homes.resolve(home).run(run))
+    if detach:
+        _print({"run": job.run.id, "status": "queued"})
+        return
+    raise typer.Exit(_follow_training(job))
+
+
+@runs_app.command("delete")
+def runs_delete(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Delete a run with its model."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    jobs.delete(found)
+    _print({"run": found.id, "status": "deleted"}) if as_json else print(f"{found.id} deleted")
+
+
+@data_app.command("report")
+def data_report(file: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What is in a file: encoding, columns, guessed roles, labels."""
+    from ftui.data import inspecting, intake
+
+    dataset = intake.import_file(file, homes.resolve(home))
+    table = dataset.table()
+    guessed = inspecting.guess(table)
+    label = guessed["columns"].get("label")
+    counts = inspecting.label_counts(table, label) if label else []
+    report = {**dataset.card(), **guessed, "labels": dict(counts)}
+    if as_json:
+        _print(report)
+        return
+    for key, value in report.items():
+        print(f"{key:<10} {value}")
+
+
+@app.command()
+def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Score a run's model on another labelled file."""
+    from ftui import jobs
+
+    if not data.exists():
+        raise UserError("file_missing", path=data)
+    job = jobs.start(homes.resolve(home).run(run), "evaluate", {"path": str(data.absolute())})
+    code = _finish(job)
+    if code == OK:
+        report = json.loads((job.path / "report.json").read_text(encoding="utf-8"))["splits"]["data"]
+        _print({"run": job.run.id, "data": data.name, "rows": report["rows"], "metrics": report["metrics"]})
+    raise typer.Exit(code)
+
+
+@app.command()
+def predict(run: str, texts: list[str], home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Ask a run's model."""
+    from ftui.artifacts.predicting import Predictor
+
+    found = homes.resolve(home).run(run)
+    if not found.model.exists():
+        raise UserError("run_without_model", run=found.id, state="-")
+    answers = Predictor(found.model).predict([{"text": text} for text in texts])
+    if as_json:
+        _print({"results": answers})
+        return
+    for text, answer in zip(texts, answers, strict=True):
+        print(f"{answer['label']}\t{answer['scores'][answer['label']]:.4f}\t{text}")
+
+
+@app.command()
+def export(
+    run: str,
+    format: Annotated[str, typer.Option("--format", help="safetensors or adapter")] = "safetensors",
+    home: HomeOption = None,
+) -> None:
+    """Give the model out."""
+    from ftui import jobs
+    from ftui.artifacts import exporting
+
+    found = homes.resolve(home).run(run)
+    exporting.check(found, format)
+    job = jobs.start(found, "export", {"format": format})
+    code = _finish(job)
+    if code == OK:
+        _print({"run": found.id, "format": format, "path": str(found.exports / format)})
+    raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    run: str,
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    home: HomeOption = None,
+) -> None:
+    """Serve a run's model over HTTP until Ctrl-C."""
+    from ftui import jobs
+
+    job = jobs.start(homes.resolve(home).run(run), "serve", {"host": host, "port": port})
+    told = False
+    try:
+        while (state := jobs.state(job)) not in ev.TERMINAL:
+            ready = ev.last(ev.read(job.events)[0], "ready")
+            if ready and not told:
+                told = True
+                print(f"{ready['url']}  (POST /predict, documentation at {ready['url']}/docs, Ctrl-C ends it)", file=sys.stderr)
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        jobs.stop(job)
+        raise typer.Exit(INTERRUPTED) from None
+    failure = _failure(job)
+    if failure:
+        print(f"{failure['message']} {failure['hint']}", file=sys.stderr)
+    raise typer.Exit(OK if state in (ev.FINISHED, ev.STOPPED) else FAILED)
+
+
+def _finish(job: Job) -> int:
+    """Follow a short job; its exit code."""
+    status = _follow(job)
+    if status is None:
+        return INTERRUPTED
+    return OK if status == ev.FINISHED else _exit_code(job)
+
+
+def _print(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False, default=str), flush=True)
+
+
+def main() -> int:
+    """Run a command; what the user can mend becomes one sentence and exit code 2."""
+    lang = languages.of_terminal()
+    try:
+        code = app(standalone_mode=False)
+        return code if isinstance(code, int) else OK
+    except UserError as error:
+        if "--json" in sys.argv:
+            _print({"error": error.as_dict(lang)})
+        else:
+            print(f"{error.message(lang)} {error.hint(lang)}", file=sys.stderr)
+        return BAD_INPUT
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click: wrong usage
+            print(f"{error.format_message()} See: python -m ftui --help", file=sys.stderr)
+            return BAD_INPUT
+        raise
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    sys.exit(main())

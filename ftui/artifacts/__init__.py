@@ -1,0 +1,1 @@
+"""A finished model: loading it, asking it, giving it out in other forms."""

@@ -1,0 +1,69 @@
+"""One finished model and its answers. Evaluation, server and batch prediction all ask through this."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftui import tasks
+from ftui.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+TOKENS = 4096  # of a batch, padding included
+
+
+class Predictor:
+    """A saved model in eval mode and float32, with its tokenizer and its card (ftui.json). Threads may share it."""
+
+    def __init__(self, folder: Path, device: str = "cpu"):
+        import torch
+        from transformers import AutoTokenizer
+
+        try:
+            self.card = json.loads((folder / "ftui.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError("not_a_model_of_ours", path=folder) from error
+        self.task = tasks.get(self.card["task"])
+        self.labels: list[str] = self.card["labels"]
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        self.model = self.task.load_model(str(folder), self.labels, dtype=torch.float32).to(device).eval()
+        self.device = device
+        self._collate = self.task.collator(self.tokenizer)
+        self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
+
+    def logits(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """(N, ...) float32 outputs in the order of the table's rows; computed longest first, in batches of TOKENS."""
+        import numpy as np
+        import torch
+
+        with self._lock, torch.inference_mode():
+            encoded = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
+            rows = encoded.to_list()
+            order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
+            outputs: list[Any] = [None] * len(rows)
+            done = 0
+            while done < len(order):
+                size = max(1, TOKENS // max(8, len(rows[order[done]]["input_ids"])))
+                chosen = order[done : done + size]
+                batch = self._collate([rows[i] for i in chosen]).to(self.device)
+                for i, output in zip(chosen, self.model(**batch).logits.float().cpu().numpy(), strict=True):
+                    outputs[i] = output
+                done += len(chosen)
+                if progress:
+                    progress(done)
+        return np.stack(outputs)
+
+    def predict(self, inputs: list[dict]) -> list[dict]:
+        """One answer for each input, in order; an input has the task's roles ({"text": ...})."""
+        import pyarrow as pa
+
+        if not inputs:
+            return []
+        table = pa.table({role: [str(x.get(role) or "") for x in inputs] for role in self.task.ROLES if role in inputs[0]})
+        return self.task.answers(self.logits(table), self.labels)

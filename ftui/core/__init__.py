@@ -1,0 +1,1 @@
+"""The ground: recipe, home directory, events, index, languages. No torch, no gradio."""

@@ -1,0 +1,35 @@
+"""The one exception for what a user can mend."""
+
+from ftui.core import languages
+
+
+class UserError(Exception):
+    """Something in the user's input: what, where, and what to do about it.
+
+    `code` is a stable name and the key in `texts/errors.yaml`, where the sentence stands in each language;
+    `params` fill its blanks (one that differs by language is a dictionary of languages). Everything else that is raised is our defect, not the user's.
+    """
+
+    def __init__(self, code: str, **params: object):
+        self.code = code
+        self.params = params
+        super().__init__(code)
+
+    def message(self, lang: str = "en") -> str:
+        """What happened, and where."""
+        return self._text(lang, 0)
+
+    def hint(self, lang: str = "en") -> str:
+        """What to do."""
+        return self._text(lang, 1)
+
+    def _text(self, lang: str, part: int) -> str:
+        params = {k: v[lang] if isinstance(v, dict) else v for k, v in self.params.items()}
+        return languages.error(self.code, lang)[part].format(**params)
+
+    def as_dict(self, lang: str = "en") -> dict:
+        """The form in which the CLI and the REST API give it."""
+        return {"code": self.code, "message": self.message(lang), "hint": self.hint(lang)}
+
+    def __str__(self) -> str:
+        return f"{self.message()} {self.hint()}"

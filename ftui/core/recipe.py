@@ -1,0 +1,216 @@
+"""The recipe: every setting of a run, checked where it is built. Form, YAML, command line and worker all come from it.
+
+Hyper-parameters bear the names of `transformers.TrainingArguments` and `peft.LoraConfig`.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
+
+from ftui.core import languages
+from ftui.core.errors import UserError
+
+Share = Annotated[FiniteFloat, Field(ge=0.0, lt=1.0)]
+Auto = Literal["auto"]
+
+
+class Part(BaseModel):
+    """Frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Data(Part):
+    path: str = Field(min_length=1)
+    columns: dict[str, str] = {}
+    validation_path: str | None = None
+    test_path: str | None = None
+    test_size: Share = 0.2
+    validation_size: Share = 0.1
+    seed: int = Field(42, ge=0, lt=2**32)
+
+
+class Full(Part):
+    name: Literal["full"] = "full"
+
+
+class Frozen(Part):
+    name: Literal["frozen"] = "frozen"
+
+
+class LastN(Part):
+    name: Literal["last_n"] = "last_n"
+    n: int = Field(3, ge=1, le=1000)
+
+
+class Lora(Part):
+    name: Literal["lora"] = "lora"
+    r: int = Field(8, ge=1, le=1024)
+    lora_alpha: int = Field(16, ge=1, le=4096)
+    lora_dropout: Share = 0.05
+    target_modules: Auto | Literal["all-linear"] | list[str] = "auto"
+    use_rslora: bool = False
+    use_dora: bool = False
+
+
+Strategy = Annotated[Full | Lora | Frozen | LastN, Field(discriminator="name")]
+STRATEGIES: dict[str, type[Part]] = {"full": Full, "lora": Lora, "frozen": Frozen, "last_n": LastN}
+
+# What a strategy needs where the recipe says "auto": the fewer weights are trained, the larger the steps they bear.
+LEARNING_RATES = {"full": 5e-5, "last_n": 1e-4, "lora": 3e-4, "frozen": 1e-3}
+
+
+class Training(Part):
+    num_train_epochs: FiniteFloat = Field(3.0, gt=0, le=1000)
+    learning_rate: Auto | Annotated[FiniteFloat, Field(gt=0, le=1)] = "auto"
+    per_device_train_batch_size: int = Field(16, ge=1, le=4096)
+    max_length: Auto | Annotated[int, Field(ge=4, le=131072)] = "auto"
+
+    # optimisation
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup", "polynomial"] = "linear"
+    warmup_steps: FiniteFloat = Field(0.1, ge=0)  # below 1: a share of all steps
+    gradient_accumulation_steps: int = Field(1, ge=1, le=4096)
+    max_grad_norm: FiniteFloat = Field(1.0, ge=0)
+    adam_beta1: Share = 0.9
+    adam_beta2: Share = 0.999
+    adam_epsilon: FiniteFloat = Field(1e-8, gt=0, lt=1)
+    max_steps: int = Field(-1, ge=-1)
+
+    # regularisation
+    weight_decay: FiniteFloat = Field(0.01, ge=0, le=10)
+    label_smoothing_factor: Share = 0.0
+    classifier_dropout: Share | None = None
+    early_stopping_patience: int | None = Field(None, ge=1)
+    metric_for_best_model: str | None = None  # null: validation loss
+
+    # precision and memory
+    bf16: Auto | bool = "auto"
+    fp16: bool = False
+    gradient_checkpointing: bool = False
+    per_device_eval_batch_size: int = Field(32, ge=1, le=4096)
+
+    # evaluating and saving
+    eval_strategy: Literal["epoch", "steps"] = "epoch"
+    eval_steps: int | None = Field(None, ge=1)
+    logging_steps: int | None = Field(None, ge=1)  # null: about 200 points in a run
+    save_total_limit: int = Field(2, ge=1, le=1000)
+    seed: int = Field(42, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Training":
+        if self.fp16 and self.bf16 is True:
+            raise ValueError("fp16_and_bf16")
+        if self.eval_strategy == "steps" and self.eval_steps is None:
+            raise ValueError("eval_steps_missing")
+        return self
+
+
+class Recipe(Part):
+    version: Literal[1] = 1
+    task: Literal["text-classification"] = "text-classification"
+    model: str = Field("starter-encoder", min_length=1)
+    data: Data
+    strategy: Strategy = Full()
+    training: Training = Training()
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    retries: int = Field(0, ge=0, le=10)
+
+    @field_validator("model")
+    @classmethod
+    def _one_line(cls, model: str) -> str:
+        if any(ord(c) < 32 for c in model):
+            raise ValueError("control_characters")
+        return model.strip()
+
+    def learning_rate(self, parameters: int) -> float:
+        """The learning rate, `auto` resolved for a model with so many parameters: small models bear larger steps."""
+        if self.training.learning_rate != "auto":
+            return self.training.learning_rate
+        rate = LEARNING_RATES[self.strategy.name]
+        return rate * (4.0 if parameters < 15_000_000 and self.strategy.name in ("full", "last_n") else 1.0)
+
+
+def build(content: dict, where: str = "recipe") -> Recipe:
+    """The recipe from plain data; the first thing that is wrong becomes one sentence."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise _sentence(error, where) from error
+
+
+def _sentence(error: ValidationError, where: str) -> UserError:
+    found = error.errors()
+    field = _field(found[0]["loc"])
+    same = [e for e in found if _field(e["loc"]) == field]
+    first = next((e for e in same if e["type"] != "literal_error"), same[0])  # of "auto or a number" the number
+    if first["type"] == "extra_forbidden":
+        return UserError("recipe_unknown_key", where=where, field=field)
+    if first["type"] == "missing":
+        return UserError("recipe_missing_key", where=where, field=field)
+    kind = str(first.get("ctx", {}).get("error", "")) if first["type"] == "value_error" else first["type"]
+    known = languages.catalogue("problems").get(kind)
+    problem = {lang: known[lang].format(**first.get("ctx", {})) if known else first["msg"] for lang in languages.LANGUAGES}
+    got = first.get("input")
+    shown = "" if isinstance(got, dict) else f" ({str(got)[:80]!r})"
+    return UserError("recipe_bad_value", where=where, field=field, problem=problem, got=shown)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """training.learning_rate, without pydantic's names for the branches of a union."""
+    branches = ("literal", "constrained", "list", "float", "int", "bool", "finite", "function")
+    parts = [str(p) for p in location if str(p) not in STRATEGIES and not str(p).startswith(branches)]
+    return ".".join(parts) or "recipe"
+
+
+def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe file; `overrides` are `training.num_train_epochs=1` and the like, their values YAML."""
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError("file_missing", path=path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError("recipe_unreadable", path=path, problem=str(error).replace("\n", " ")[:200]) from error
+    if not isinstance(content, dict):
+        raise UserError("recipe_unreadable", path=path, problem="it is not a YAML mapping")
+    for override in overrides or []:
+        key, sign, value = override.partition("=")
+        if not sign or not key.strip():
+            raise UserError("set_malformed", got=override)
+        _set(content, key.strip().split("."), _parse(value))
+    recipe = build(content, where=path.name)
+    base = path.parent
+
+    def absolute(p: str | None) -> str | None:
+        return os.path.normpath(base / p) if p and not os.path.isabs(p) and (base / p).exists() else p
+
+    data = recipe.data
+    files = {k: absolute(getattr(data, k)) for k in ("path", "validation_path", "test_path")}
+    return recipe.model_copy(update={"data": data.model_copy(update=files)})
+
+
+def _parse(value: str) -> object:
+    """YAML, but 2e-5 is a number, as everybody who types it means."""
+    try:
+        return float(value) if "e" in value.lower() else yaml.safe_load(value)
+    except ValueError:
+        return yaml.safe_load(value)
+
+
+def _set(content: dict, keys: list[str], value: object) -> None:
+    if keys == ["strategy", "name"]:
+        content["strategy"] = {}  # another strategy has other settings
+    for key in keys[:-1]:
+        inner = content.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise UserError("set_malformed", got=".".join(keys))
+        content = inner
+    content[keys[-1]] = value
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as YAML, all settings written out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), allow_unicode=True, sort_keys=False)

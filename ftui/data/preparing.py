@@ -1,0 +1,161 @@
+"""A recipe's data to the tables that a training reads: columns found, empty rows dropped, splits made."""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftui.core import recipe
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.data import hub, inspecting, intake, reading, values
+from ftui.data.splitting import SPLITS, label_text, split_rows
+
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a training reads.
+
+    `splits`: for train, and where they are wanted validation and test, a table of `row` (int64, the row's number in its
+    data set) and a string column for each role. `dropped`: reason -> number of rows. `columns`: role -> column.
+    """
+
+    splits: dict[str, pa.Table]
+    dropped: dict[str, int]
+    columns: dict[str, str]
+
+
+def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str | None) -> Prepared:
+    """The rows that a recipe's data section names, split so that each value of the role `stratify` has its share.
+
+    Rows with an empty cell are dropped (`empty_text`, `empty_label` ...), and rows of own validation and test files
+    whose label no training row has (`unknown_label`).
+    """
+    dropped: Counter[str] = Counter()
+    dataset = resolve(data.path, home)
+    table = dataset.table()
+    columns = find_columns(table, data.columns, roles, dataset.card()["name"])
+    whole = _rows(table, columns, dropped)
+    paths = {"validation": data.validation_path, "test": data.test_path}
+    own = {split: path for split, path in paths.items() if path}
+    splits = _split(whole, data, stratify, own, sum(dropped.values()))
+    if LABEL in roles:
+        _check_labels(splits["train"], columns[LABEL])
+    for split, path in own.items():
+        splits[split] = _own(split, path, home, columns, splits["train"], dropped)
+    return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns)
+
+
+def resolve(path: str, home: Home) -> intake.Dataset:
+    """The data set that `data.path` means: a folder of the home, a file, or a Hub id."""
+    place = Path(path).expanduser()
+    if (place / "card.json").is_file():
+        return intake.open_dataset(place)
+    if place.is_file():
+        return intake.import_file(place, home)
+    if place.is_dir():
+        raise UserError("data_is_folder", path=path)
+    if place.suffix.lower() in (*reading.SUFFIXES, ".gz") or not hub.is_id(path):
+        raise UserError("file_missing", path=path)
+    return intake.import_hub(path, home)
+
+
+def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...], name: str) -> dict[str, str]:
+    """A column for each role: the one that is named, else the one that fits best among the others."""
+    there = ", ".join(table.column_names)
+    for role, column in named.items():
+        if role not in roles:
+            raise UserError("role_unknown", role=role, roles=", ".join(roles))
+        if column not in table.column_names:
+            raise UserError("column_missing", name=name, column=column, columns=there)
+    free = [column for column in table.column_names if column not in named.values()]
+    guessed = inspecting.guess(table.select(free))["columns"]
+    columns = {role: named.get(role) or guessed.get(role) for role in roles}
+    for role, column in columns.items():
+        if column is None:
+            raise UserError("column_not_guessed", name=name, role=role, columns=there)
+    for first, second in itertools.combinations(roles, 2):
+        if columns[first] == columns[second]:
+            raise UserError("column_twice", column=columns[first], first=first, second=second)
+    return columns
+
+
+def _rows(table: pa.Table, columns: dict[str, str], dropped: Counter[str]) -> pa.Table:
+    """row, and the roles as strings, of the rows that have a value for each role."""
+    found = {"row": pa.chunked_array([np.arange(len(table), dtype=np.int64)])}
+    for role, column in columns.items():
+        found[role] = _labels(table.column(column)) if role == LABEL else _texts(table.column(column))
+    made = pa.table(found)
+    for role in columns:
+        full = pc.is_valid(made.column(role))
+        dropped[f"empty_{role}"] += len(made) - (pc.sum(full).as_py() or 0)
+        made = made.filter(full)
+    return made
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Strings as they are, other values as texts; blank ones null."""
+    chunks = [values.strings(chunk) for chunk in column.chunks]
+    blank = [pc.equal(pc.binary_length(pc.utf8_trim_whitespace(chunk)), 0) for chunk in chunks]
+    nothing = pa.scalar(None, pa.string())
+    return pa.chunked_array([pc.if_else(b, nothing, c) for b, c in zip(blank, chunks, strict=True)], pa.string())
+
+
+def _labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Labels as they are shown; each distinct value is turned only once."""
+    known: dict[object, str | None] = {}
+    chunks = []
+    for chunk in column.chunks:
+        found = (values.strings(chunk) if pa.types.is_nested(chunk.type) else chunk).to_pylist()
+        for value in set(found) - known.keys():
+            known[value] = label_text(value)
+        chunks.append(pa.array([known[value] for value in found], pa.string()))
+    return pa.chunked_array(chunks, pa.string())
+
+
+def _split(whole: pa.Table, data: recipe.Data, stratify: str | None, own: dict, dropped: int) -> dict[str, pa.Table]:
+    """The rows, split; what has a file of its own is not split off."""
+    labels = whole.column(stratify).to_pylist() if stratify else None
+    sizes = {"test": data.test_size, "validation": data.validation_size} | dict.fromkeys(own, 0.0)
+    parts = split_rows(labels, len(whole), sizes["test"], sizes["validation"], data.seed)
+    tables = {}
+    for split, numbers in parts.items():
+        if not len(numbers) and sizes.get(split, 1.0):
+            raise UserError("too_few_rows", rows=len(whole), dropped=dropped, split=split)
+        mask = np.zeros(len(whole), bool)
+        mask[numbers] = True
+        tables[split] = whole.filter(pa.array(mask))
+    return tables
+
+
+def _own(
+    split: str, path: str, home: Home, columns: dict[str, str], train: pa.Table, dropped: Counter[str]
+) -> pa.Table:
+    """The rows of a validation or test file, whose columns are named as in the training data."""
+    dataset = resolve(path, home)
+    table, name, before = dataset.table(), dataset.card()["name"], sum(dropped.values())
+    for column in columns.values():
+        if column not in table.column_names:
+            raise UserError("column_missing", name=name, column=column, columns=", ".join(table.column_names))
+    found = _rows(table, columns, dropped)
+    if LABEL in columns:
+        known = pc.is_in(found.column(LABEL), value_set=pc.unique(train.column(LABEL)))
+        dropped["unknown_label"] += len(found) - (pc.sum(known).as_py() or 0)
+        found = found.filter(known)
+    if not len(found):
+        raise UserError("own_split_empty", name=name, split=split, dropped=sum(dropped.values()) - before)
+    return found
+
+
+def _check_labels(train: pa.Table, column: str) -> None:
+    distinct = len(pc.unique(train.column(LABEL)))
+    if len(train) and distinct < 2:
+        raise UserError("one_class", column=column, label=train.column(LABEL)[0].as_py())
+    if len(train) >= 20 and distinct > 0.5 * len(train):
+        raise UserError("labels_all_distinct", column=column, labels=distinct, rows=len(train))

@@ -1,0 +1,161 @@
+"""Which column is the text and which the label: what their names say, in English and Chinese."""
+
+import re
+
+# For each role the names that say so, the clearest first.
+TEXT = [
+    set(["text", "sentence", "review", "comment", "content", "评论", "内容", "文本", "正文", "句子", "评价"]),
+    set(
+        [
+            "question",
+            "query",
+            "ask",
+            "utterance",
+            "message",
+            "document",
+            "tweet",
+            "post",
+            "body",
+            "description",
+            "instruction",
+            "input",
+            "prompt",
+            "问题",
+            "提问",
+            "描述",
+            "留言",
+            "原文",
+            "语句",
+            "输入",
+            "弹幕",
+            "微博",
+            "反馈",
+            "问句",
+        ]
+    ),
+    set(["title", "headline", "subject", "summary", "abstract", "标题", "题目", "摘要", "主诉", "名称"]),
+]
+LABEL = [
+    set(["label", "class", "category", "target", "标签", "类别", "分类", "标注"]),
+    set(
+        [
+            "sentiment",
+            "intent",
+            "emotion",
+            "topic",
+            "polarity",
+            "toxicity",
+            "spam",
+            "department",
+            "genre",
+            "stance",
+            "type",
+            "tag",
+            "y",
+            "情感",
+            "情绪",
+            "意图",
+            "主题",
+            "极性",
+            "倾向",
+            "科室",
+            "立场",
+            "类型",
+            "部门",
+        ]
+    ),
+    set(
+        [
+            "domain",
+            "section",
+            "rating",
+            "score",
+            "star",
+            "grade",
+            "level",
+            "status",
+            "result",
+            "领域",
+            "专业",
+            "评分",
+            "星级",
+            "打分",
+            "等级",
+            "状态",
+            "结果",
+        ]
+    ),
+]
+NEITHER = set(
+    [
+        "id",
+        "index",
+        "idx",
+        "uuid",
+        "guid",
+        "url",
+        "link",
+        "date",
+        "time",
+        "timestamp",
+        "created",
+        "updated",
+        "user",
+        "author",
+        "unnamed",
+        "image",
+        "编号",
+        "序号",
+        "日期",
+        "时间",
+        "链接",
+        "网址",
+        "用户",
+        "作者",
+        "图片",
+    ]
+)
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORDS = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
+
+
+def strength(name: str, hints: list[set[str]]) -> float:
+    """How clearly a column's name says this role: from 0 (not at all) to 3 (exactly, by the clearest word).
+
+    >>> strength("Labels", LABEL), strength("情感标签", LABEL), strength("reviewText", TEXT), strength("label", TEXT)
+    (3.0, 2.0, 2.0, 0.0)
+    """
+    exact, words = _forms(name.strip().lower()), _words(name)
+    for rank, group in enumerate(hints):
+        if exact & group:
+            return 3.0 - 0.5 * rank
+    for rank, group in enumerate(hints):
+        if words & group or _contains(name, group):
+            return 2.0 - 0.5 * rank
+    return 0.0
+
+
+def is_neither(name: str) -> bool:
+    """Whether a column's name says that it is an id, a date, a link or the like."""
+    return bool(_words(name) & NEITHER) or _contains(name, NEITHER)
+
+
+def is_name(text: str) -> bool:
+    """Whether columns are called exactly so."""
+    exact = _forms(text.strip().lower())
+    return any(exact & group for group in (*TEXT, *LABEL, NEITHER))
+
+
+def _forms(word: str) -> set[str]:
+    """A word, and what it is the plural of."""
+    return {word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y"} - {"y"} | {word}
+
+
+def _words(name: str) -> set[str]:
+    return set().union(*map(_forms, _WORDS.findall(_CAMEL.sub(" ", name).lower())))
+
+
+def _contains(name: str, group: set[str]) -> bool:
+    """Chinese is written without spaces: 评论内容 contains 评论."""
+    return any(word in name for word in group if not word.isascii())

@@ -1,0 +1,97 @@
+"""Asks a saved model about labelled rows and writes down how good it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftui import tasks
+from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
+from ftui.core.events import RUNNING, Writer
+from ftui.core.home import Run, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ftui.artifacts.predicting import Predictor
+    from ftui.core.context import Context
+
+
+def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, device: str) -> dict[str, float]:
+    """Write report.json and predictions.parquet for validation and test; return {"test_accuracy": ...}."""
+    import pyarrow.parquet as pq
+
+    from ftui.artifacts.predicting import Predictor
+
+    predictor = Predictor(run.model, device)
+    report = {"version": 1, "task": predictor.card["task"], "labels": predictor.labels, "best": predictor.card["best"], "splits": {}}
+    tables = []
+    metrics = {}
+    for name in ("validation", "test"):
+        if name not in splits:
+            continue
+        report["splits"][name], predictions = score(predictor, splits[name], events)
+        tables.append(predictions.add_column(0, "split", [[name] * predictions.num_rows]))
+        metrics |= {f"{name}_{k}": v for k, v in report["splits"][name]["metrics"].items()} if name == "test" else {}
+    if tables:
+        import pyarrow as pa
+
+        temporary = run.predictions.with_name(".predictions.parquet")
+        pq.write_table(pa.concat_tables(tables), temporary)
+        temporary.replace(run.predictions)
+    write_json(run.report, report)
+    return metrics
+
+
+def score(predictor: Predictor, table: pa.Table, events: Writer) -> tuple[dict, pa.Table]:
+    """(one split of the report, its predictions row by row)."""
+    import numpy as np
+    import pyarrow as pa
+
+    told = [time.monotonic()]
+
+    def progress(done: int) -> None:
+        if time.monotonic() - told[0] > 0.5:
+            told[0] = time.monotonic()
+            events.progress(phase="evaluating", step=done, max_steps=table.num_rows)
+
+    task = predictor.task
+    logits = predictor.logits(table, progress)
+    index = {label: number for number, label in enumerate(predictor.labels)}
+    references = np.array([index[label] for label in table["label"].to_pylist()])
+    report = task.report(logits, references, predictor.labels)
+    import torch
+
+    report["metrics"]["loss"] = float(task.loss({"logits": torch.from_numpy(logits)}, torch.from_numpy(references)))
+    return report, pa.table(task.predictions(table, logits, predictor.labels))
+
+
+def evaluate(context: Context) -> None:
+    """The job `python -m ftui evaluate ID DATA`: score the run's model on another labelled file."""
+    from ftui.artifacts.predicting import Predictor
+    from ftui.data import preparing
+    from ftui.training.models import device
+
+    run, events = context.job.run, context.events
+    events.state(RUNNING)
+    recipe = recipes.load(run.recipe)
+    task = tasks.get(recipe.task)
+    data = recipe.data.model_copy(
+        update={"path": context.options["path"], "columns": {}, "test_path": None, "validation_path": None, "test_size": 0.0, "validation_size": 0.0}
+    )
+    table = preparing.prepare(data, run.home, task.ROLES, task.STRATIFY).splits["train"]
+    predictor = Predictor(run.model, device(recipe.device))
+    unknown = sorted(set(table["label"].to_pylist()) - set(predictor.labels))
+    if unknown:
+        raise UserError("labels_unknown", labels=", ".join(unknown[:5]), known=", ".join(predictor.labels[:20]))
+    report, predictions = score(predictor, table, events)
+    import pyarrow.parquet as pq
+
+    pq.write_table(predictions, context.job.path / "predictions.parquet")
+    name = Path(context.options["path"]).name
+    write_json(context.job.path / "report.json", {"version": 1, "task": recipe.task, "labels": predictor.labels, "data": name, "splits": {"data": report}})
+    events.metric(0, 0, report["metrics"])
+    events.log("evaluated", epoch="-", metrics=json.dumps({k: round(v, 4) for k, v in report["metrics"].items()}))

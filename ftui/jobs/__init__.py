@@ -1,0 +1,140 @@
+"""Starting, stopping, resuming and seeing jobs: the one door. Heavy work happens in ftui.jobs.child."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ftui.core import events as ev
+from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
+from ftui.core.home import Home, Job, Run
+from ftui.core.recipe import Recipe
+from ftui.jobs import processes
+from ftui.jobs.summaries import summaries, summary
+
+__all__ = ["delete", "resume", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
+
+
+def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
+    """Check what can be checked in a moment, write the run's folder, and spawn its worker.
+
+    The recipe that is kept names the imported data set, so that the run can be repeated when the file has changed.
+    Raises UserError for what the user can mend.
+    """
+    from ftui import tasks
+    from ftui.data import preparing
+    from ftui.training import models
+
+    models.local(recipe.model)
+    task = tasks.get(recipe.task)
+    metrics = {"loss", *task.METRICS}
+    wanted = recipe.training.metric_for_best_model
+    if wanted is not None and wanted.removeprefix("validation_") not in metrics:
+        raise UserError("metric_unknown", metric=wanted, known=", ".join(f"validation_{m}" for m in sorted(metrics)))
+    if recipe.training.early_stopping_patience and not (recipe.data.validation_size or recipe.data.validation_path):
+        raise UserError("early_stopping_needs_validation")
+    sources = {field: getattr(recipe.data, field) for field in ("path", "validation_path", "test_path")}
+    folders = {field: preparing.resolve(path, home).path for field, path in sources.items() if path}
+    data = recipe.data.model_copy(update={field: str(folder) for field, folder in folders.items()})
+    prepared = preparing.prepare(data, home, task.ROLES, task.STRATIFY)
+    task.check(prepared.splits)
+
+    run = home.new_run()
+    kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
+    data = data.model_copy(update={**kept, "columns": prepared.columns})
+    recipe = recipe.model_copy(update={"data": data})
+    if name:
+        (run.path / "name.txt").write_text(name, encoding="utf-8")
+    job = run.new_job("train")
+    run.recipe.write_text(recipes.dump(recipe), encoding="utf-8")
+    _spawn(job)
+    return run
+
+
+def start(run: Run, kind: str, options: dict | None = None) -> Job:
+    """Start another job on a run that has its model: evaluate, export or serve."""
+    if not run.model.exists():
+        raise UserError("run_without_model", run=run.id, state=summary(run)["state"])
+    job = run.new_job(kind, options)
+    _spawn(job)
+    return job
+
+
+def resume(run: Run) -> Job:
+    """Go on with a training from its last checkpoint, as a new attempt of the same job."""
+    job = run.training()
+    if job is None:
+        raise UserError("run_unknown", run=run.id)
+    current = state(job)
+    if current not in ev.TERMINAL or current == ev.FINISHED:
+        raise UserError("run_not_resumable", run=run.id, state=current)
+    job.stop.unlink(missing_ok=True)
+    card = job.card()
+    job.write_card({k: card[k] for k in ("kind", "options", "created")} | {"attempt": card["attempt"] + 1})
+    _spawn(job)
+    return job
+
+
+def stop(job: Job) -> None:
+    """Ask the job to stop at its next step; it saves first. Does nothing to a job that has ended."""
+    if state(job) not in ev.TERMINAL:
+        job.stop.touch()
+
+
+def delete(run: Run) -> None:
+    """Remove a run and all that is in it."""
+    for job in run.jobs():
+        if state(job) in ev.TERMINAL:
+            continue
+        if job.card()["kind"] != "serve":
+            raise UserError("run_busy", run=run.id)
+        stop(job)
+    trash = run.path.with_name(f".{run.id}.deleted")
+    run.path.rename(trash)
+    shutil.rmtree(trash, ignore_errors=True)
+
+
+def serving(run: Run, artifact: str = "model") -> str | None:
+    """Base URL of a live server for this artefact of the run, or None."""
+    for job in reversed(run.jobs("serve")):
+        if job.card()["options"].get("artifact", "model") != artifact or state(job) != ev.RUNNING:
+            continue
+        ready = ev.last(ev.read(job.events)[0], "ready")
+        if ready:
+            return ready["url"]
+    return None
+
+
+def _spawn(job: Job) -> None:
+    """Start the worker in a session of its own: it outlives whoever started it."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_python_path()), "PYTHONUNBUFFERED": "1"}
+    with open(job.log, "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ftui.jobs.worker", str(job.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+        )
+    job.write_card({**job.card(), **processes.identity(process.pid), "spawned": time.time()})
+    _spawned[:] = [p for p in _spawned if p.poll() is None]  # asking is what removes ended ones from the process table
+    _spawned.append(process)
+
+
+_spawned: list[subprocess.Popen] = []
+
+
+def _python_path() -> list[str]:
+    """Where this very ftui lies, so that a worker never imports another one."""
+    return [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+def state(job: Job) -> str:
+    """See ftui.jobs.summaries.state."""
+    from ftui.jobs.summaries import state as of_job
+
+    return of_job(job)

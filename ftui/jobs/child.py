@@ -1,0 +1,79 @@
+"""The child of a job, the process that imports torch: python -m ftui.jobs.child JOB_DIR (started by the worker)."""
+
+import faulthandler
+import importlib
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from ftui.core import events as ev
+from ftui.core.context import Context
+from ftui.core.errors import UserError
+from ftui.core.home import Job
+from ftui.jobs.worker import BAD_INPUT, FAILED, FINISHED, STOPPED
+
+WORK = {
+    "train": "ftui.training.run:train",
+    "evaluate": "ftui.evaluation.run:evaluate",
+    "export": "ftui.artifacts.exporting:export",
+    "serve": "ftui.serve.server:serve",
+}
+
+
+def main(job_dir: str) -> int:
+    faulthandler.enable()
+    job = Job(Path(job_dir))
+    card = job.card()
+    events = ev.Writer(job.events, card["attempt"])
+    die_with_parent()
+    limit_memory()
+    try:
+        module, function = WORK[card["kind"]].split(":")
+        finished = getattr(importlib.import_module(module), function)(Context(job, card["options"], events))
+        return FINISHED if finished is not False else STOPPED
+    except UserError as error:
+        events.error(error.code, error.message(), error.hint(), params={k: str(v) for k, v in error.params.items()})
+        return BAD_INPUT
+    except Exception as error:
+        traceback.print_exc()
+        out_of_memory = isinstance(error, MemoryError) or "memory" in str(error).lower() and "alloc" in str(error).lower()
+        code = "out_of_memory" if out_of_memory else "internal"
+        events.error(code, f"{type(error).__name__}: {error}"[:500], details=traceback.format_exc())
+        return FAILED
+
+
+def die_with_parent() -> None:
+    """A child without its parent would train unseen: end when the parent is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(FAILED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def limit_memory() -> None:
+    """Let an allocation fail with an exception before the kernel kills something else; be the first to be killed."""
+    try:
+        import resource
+
+        import psutil
+
+        most = int(psutil.virtual_memory().available * 0.95)
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard < 0 else min(most, hard), hard))
+        Path("/proc/self/oom_score_adj").write_text("800")
+    except (ImportError, OSError, ValueError):
+        pass  # not on this system
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # no waiting for threads of libraries

@@ -1,0 +1,68 @@
+"""Who trains next. One file for each job that waits, one for each slot that is held; the order is that of the names.
+
+    <home>/queue/waiting-<order>-<run>    {"pid": ..., "start": ..., "job": ...}
+    <home>/queue/slot-0
+
+Only the first living waiter tries to take a slot, so two never compete; an entry whose process is gone is removed by
+whoever meets it. $FTUI_SLOTS trainings run at a time (default 1).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui.core.home import Job, write_json
+from ftui.jobs import processes
+
+
+@dataclass
+class Place:
+    """A job's place in the queue, from waiting to holding a slot."""
+
+    waiting: Path
+    slot: Path | None = None
+
+    def take_slot(self) -> bool:
+        """Move up if it is this job's turn and a slot is free."""
+        if _living(self.waiting.parent, "waiting-")[:1] != [self.waiting]:
+            return False
+        for number in range(int(os.environ.get("FTUI_SLOTS", 1))):
+            slot = self.waiting.parent / f"slot-{number}"
+            if slot in _living(self.waiting.parent, "slot-"):
+                continue
+            try:
+                os.link(self.waiting, slot)  # atomic, and the slot's file is whole from the start
+            except FileExistsError:
+                continue
+            self.waiting.unlink()
+            self.slot = slot
+            return True
+        return False
+
+    def leave(self) -> None:
+        (self.slot or self.waiting).unlink(missing_ok=True)
+
+
+def enter(job: Job) -> Place:
+    """Queue up behind all jobs that were made earlier."""
+    folder = job.run.home.queue
+    folder.mkdir(parents=True, exist_ok=True)
+    place = Place(folder / f"waiting-{job.card()['created']:020.6f}-{job.run.id}")
+    write_json(place.waiting, {**processes.identity(os.getpid()), "job": str(job.path)})
+    return place
+
+
+def _living(folder: Path, prefix: str) -> list[Path]:
+    """Entries whose process is alive, in order; the others are removed."""
+    alive = []
+    for path in sorted(folder.glob(f"{prefix}*")):
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # just left
+        if processes.alive(entry):
+            alive.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return alive

@@ -1,0 +1,116 @@
+"""What state is a job in, and what is to be said of a run in one line? Derived from disk at each question."""
+
+import time
+
+import yaml
+
+from ftui.core import events as ev
+from ftui.core.home import Home, Job, Run
+from ftui.core.index import Index
+from ftui.jobs import processes
+
+SILENCE = 60.0  # seconds without a heartbeat after which a job on another host counts as lost
+
+
+def state(job: Job, events: list[dict] | None = None) -> str:
+    """One of queued, starting, running, stopping, finished, failed, stopped, lost.
+
+    Follows from the events of the latest attempt, the process (on this host) or its heartbeat (elsewhere).
+    """
+    card = job.card()
+    events = ev.read(job.events)[0] if events is None else events
+    last = ev.last([e for e in events if e["attempt"] == card["attempt"]], "state")
+    if last and last["state"] in ev.TERMINAL:
+        return last["state"]
+    if not _lives(job, card):
+        return ev.LOST
+    if job.stop.exists():
+        return ev.STOPPING
+    return last["state"] if last else ev.QUEUED
+
+
+def _lives(job: Job, card: dict) -> bool:
+    if "pid" not in card:
+        return time.time() - card["created"] < SILENCE  # between writing the card and the start of the process
+    if processes.here(card):
+        return processes.alive(card)
+    beat = job.heartbeat.stat().st_mtime if job.heartbeat.exists() else card["spawned"]
+    return time.time() - beat < SILENCE
+
+
+def summary(run: Run) -> dict:
+    """The line of a run: id, name, task, model, strategy, dataset, created, state, metric, value, seconds, step,
+    max_steps, attempt. Numbers that are not there yet are None."""
+    recipe = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+    job = run.training()
+    assert job is not None, "a run has a recipe only once it has its job"
+    events, _ = ev.read(job.events)
+    progress = ev.last(events, "progress") or {}
+    metrics: dict[str, float] = {}
+    for event in events:
+        if event["type"] == "metric":
+            metrics |= event["values"]
+    metric, value = _main_metric(recipe["task"], metrics)
+    card = job.card()
+    current = state(job, events)
+    end = events[-1]["time"] if events and current in ev.TERMINAL else time.time()
+    data = (run.path / recipe["data"]["path"]).resolve()
+    try:
+        dataset = yaml.safe_load((data / "card.json").read_text(encoding="utf-8"))["name"]
+    except (OSError, KeyError):
+        dataset = data.name
+    named = run.path / "name.txt"
+    return {
+        "id": run.id,
+        "name": named.read_text(encoding="utf-8") if named.exists() else f"{dataset} · {recipe['strategy']['name']}",
+        "task": recipe["task"],
+        "model": recipe["model"],
+        "strategy": recipe["strategy"]["name"],
+        "dataset": dataset,
+        "created": card["created"],
+        "state": current,
+        "metric": metric,
+        "value": value,
+        "seconds": max(0.0, end - card["created"]),
+        "step": progress.get("step"),
+        "max_steps": progress.get("max_steps"),
+        "attempt": card["attempt"],
+    }
+
+
+def _main_metric(task: str, metrics: dict[str, float]) -> tuple[str | None, float | None]:
+    from ftui import tasks
+
+    for split in ("test", "validation"):
+        for name in tasks.get(task).METRICS:
+            if f"{split}_{name}" in metrics:
+                return f"{split}_{name}", metrics[f"{split}_{name}"]
+    return None, None
+
+
+def summaries(home: Home) -> list[dict]:
+    """All runs of a home, newest first. What has ended is remembered in the index."""
+    runs = home.all_runs()
+    with Index(home.index) as index:
+        known = index.load()
+        lines = []
+        for run in runs:
+            signature = _signature(run)
+            line = known.get(run.id, {}).get(signature)
+            if line is None:
+                line = summary(run)
+                if line["state"] in ev.TERMINAL:
+                    index.save(run.id, signature, line)
+            lines.append(line)
+        index.forget(set(known) - {run.id for run in runs})
+    return lines
+
+
+def _signature(run: Run) -> str:
+    """Changes whenever the summary of an ended run may change."""
+    parts = []
+    for path in sorted([*run.path.glob("jobs/train-*/events.jsonl"), *run.path.glob("jobs/train-*/job.json"), run.path / "name.txt"]):
+        if path.exists():
+            stat = path.stat()
+            parts.append(f"{path.name}:{stat.st_size}:{stat.st_mtime_ns}")
+    return "|".join(parts)

@@ -1,0 +1,121 @@
+"""One label for each text. Encoders and decoders with a classification head."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from ftui.core.errors import UserError
+
+if TYPE_CHECKING:
+    import datasets
+    import numpy as np
+    import pyarrow as pa
+
+ROLES = ("text", "label")
+STRATIFY = "label"
+METRICS = ("f1_macro", "accuracy", "f1_micro", "f1_weighted", "mcc")
+MOST_LABELS = 2000
+
+
+def check(splits: dict[str, pa.Table]) -> None:
+    """At least two labels among the training rows, and not so many that they can't be classes."""
+    found = Counter(splits["train"]["label"].to_pylist())
+    if len(found) < 2:
+        raise UserError("one_label", label=next(iter(found), "-"))
+    rows = sum(found.values())
+    if len(found) > MOST_LABELS or (rows >= 20 and len(found) > rows / 2):
+        raise UserError("too_many_labels", labels=len(found), rows=rows)
+
+
+def labels(splits: dict[str, pa.Table]) -> list[str]:
+    """All labels of all splits, sorted; numbers by their value."""
+    names = {label for table in splits.values() for label in table["label"].to_pylist()}
+    if all(name.lstrip("-").isdecimal() for name in names):
+        return sorted(names, key=int)
+    return sorted(names)
+
+
+def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:
+    """Columns input_ids, attention_mask (and token_type_ids where the model has them), labels; no padding yet."""
+    import datasets
+
+    columns = dict(tokenizer(table["text"].to_pylist(), truncation=True, max_length=max_length))
+    if labels is not None:
+        index = {label: number for number, label in enumerate(labels)}
+        columns["labels"] = [index[label] for label in table["label"].to_pylist()]
+    return datasets.Dataset.from_dict(columns)
+
+
+def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:
+    """The model of this family with a head for these labels; a head that was trained for others is replaced."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = config or AutoConfig.from_pretrained(source, trust_remote_code=False)
+    config.num_labels = len(labels)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: number for number, label in enumerate(labels)}
+    config.problem_type = "single_label_classification"
+    return AutoModelForSequenceClassification.from_pretrained(
+        source, config=config, ignore_mismatched_sizes=True, **options
+    )
+
+
+def collator(tokenizer: Any) -> Any:
+    """Pads each batch to its own longest text."""
+    from transformers import DataCollatorWithPadding
+
+    return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
+
+
+def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None, label_smoothing: float = 0.0) -> Any:
+    """Cross-entropy summed over the rows and divided by the rows of the whole update, so that one big batch, an
+    accumulated one and several ranks give the same gradient. (B, L) logits and (B,) labels give a scalar."""
+    import torch
+
+    total = torch.nn.functional.cross_entropy(
+        outputs["logits"].float(), labels, reduction="sum", label_smoothing=label_smoothing
+    )
+    return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
+
+
+def metrics(logits: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """(N, L) logits and (N,) label numbers give METRICS, each between 0 and 1 (mcc: -1 and 1)."""
+    from ftui.tasks.metrics import Classification
+
+    return Classification().compute(predictions=logits.argmax(-1), references=references)
+
+
+def report(logits: np.ndarray, references: np.ndarray, labels: list[str]) -> dict:
+    from ftui.tasks import classification_report
+
+    return classification_report.build(probabilities(logits), references, labels, metrics(logits, references))
+
+
+def predictions(table: pa.Table, logits: np.ndarray, labels: list[str]) -> dict[str, list]:
+    scores = probabilities(logits)
+    best = scores.argmax(-1)
+    return {
+        "row": table["row"].to_pylist(),
+        "text": table["text"].to_pylist(),
+        "label": table["label"].to_pylist(),
+        "prediction": [labels[i] for i in best],
+        "confidence": scores.max(-1).tolist(),
+        "scores": scores.tolist(),
+    }
+
+
+def answers(logits: np.ndarray, labels: list[str]) -> list[dict]:
+    """[{"label": ..., "scores": {label: probability}}], the probable label first."""
+    results = []
+    for row in probabilities(logits):
+        order = row.argsort()[::-1]
+        results.append({"label": labels[order[0]], "scores": {labels[i]: float(row[i]) for i in order}})
+    return results
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, in float64."""
+    from scipy.special import softmax
+
+    return softmax(logits.astype("float64"), axis=-1)

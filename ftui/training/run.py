@@ -1,0 +1,204 @@
+"""A training, from the recipe to a saved, evaluated model. Reads from top to bottom; runs in the child process."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftui import tasks
+from ftui.core import recipe as recipes
+from ftui.core.events import RUNNING
+from ftui.core.home import publish
+
+if TYPE_CHECKING:
+    from ftui.core.context import Context
+
+CURVE_POINTS = 200
+
+
+def train(context: Context) -> bool:
+    """Train as the run's recipe says; True when finished, False when the user stopped it."""
+    run, events = context.job.run, context.events
+    recipe = recipes.load(run.recipe)
+    task = tasks.get(recipe.task)
+    settings = recipe.training
+    began = time.time()
+    events.state(RUNNING)
+    events.progress(phase="preparing", step=0, max_steps=None, epoch=0)
+
+    # rows
+    from ftui.data import preparing
+
+    prepared = preparing.prepare(recipe.data, run.home, task.ROLES, task.STRATIFY)
+    task.check(prepared.splits)
+    splits = prepared.splits
+    labels = task.labels(splits)
+    counts = {name: splits[name].num_rows if name in splits else 0 for name in ("train", "validation", "test")}
+    validated = counts["validation"] > 0
+    events.log("data_ready", **counts, labels=len(labels))
+    for reason, count in prepared.dropped.items():
+        if count:
+            events.log(f"dropped_{reason}", level="warning", rows=count)
+
+    # model
+    import torch
+    import transformers
+
+    from ftui.training import models, strategies
+    from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
+
+    transformers.set_seed(settings.seed)
+    device = models.device(recipe.device)
+    bf16 = models.bf16(settings.bf16, device)
+    model, tokenizer = models.load(recipe.model, recipe, functools.partial(task.load_model, labels=labels), events)
+    if settings.gradient_checkpointing and recipe.strategy.name == "lora":
+        model.enable_input_require_grads()
+    model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
+    trained, total = strategies.trained_share(model)
+    learning_rate = recipe.learning_rate(total)
+    events.log(
+        "model_ready",
+        model=recipe.model,
+        millions=round(total / 1e6, 1),
+        share=round(100 * trained / total, 2),
+        device=device,
+        precision="bf16" if bf16 else "fp16" if settings.fp16 else "fp32",
+        learning_rate=f"{learning_rate:.2g}",
+    )
+
+    # tokens
+    limit = models.max_length(10**9, 0, tokenizer, model.config)
+    encoded = {name: task.encode(splits[name], tokenizer, limit, labels) for name in splits if name != "test"}
+    lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
+    max_length = models.max_length(settings.max_length, max(lengths), tokenizer, model.config)
+    if max_length < limit:
+        encoded = {name: task.encode(splits[name], tokenizer, max_length, labels) for name in encoded}
+    cut = sum(n > max_length for n in lengths)
+    lengths = [min(n, max_length) for n in lengths]
+    if validated:  # longest first means less padding, and metrics don't mind the order
+        by_length = sorted(range(counts["validation"]), key=lambda row: -len(encoded["validation"][row]["input_ids"]))
+        encoded["validation"] = encoded["validation"].select(by_length)
+    events.log("tokenised", max_length=max_length, mean=round(sum(lengths) / len(lengths), 1), cut=cut)
+
+    # training
+    rows_per_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+    steps_per_epoch = math.ceil(math.ceil(len(lengths) / settings.per_device_train_batch_size) / settings.gradient_accumulation_steps)
+    steps = settings.max_steps if settings.max_steps > 0 else math.ceil(settings.num_train_epochs * steps_per_epoch)
+    best_by = (settings.metric_for_best_model or "loss").removeprefix("validation_")
+    evaluating = settings.eval_strategy if validated else "no"
+    arguments = transformers.TrainingArguments(
+        output_dir=str(run.checkpoints),
+        num_train_epochs=settings.num_train_epochs,
+        max_steps=settings.max_steps if settings.max_steps > 0 else -1,
+        learning_rate=learning_rate,
+        per_device_train_batch_size=settings.per_device_train_batch_size,
+        per_device_eval_batch_size=settings.per_device_eval_batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        warmup_steps=settings.warmup_steps if settings.warmup_steps < 1 else int(settings.warmup_steps),
+        max_grad_norm=settings.max_grad_norm,
+        adam_beta1=settings.adam_beta1,
+        adam_beta2=settings.adam_beta2,
+        adam_epsilon=settings.adam_epsilon,
+        weight_decay=settings.weight_decay,
+        bf16=bf16,
+        fp16=settings.fp16,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device == "cuda",
+        eval_strategy=evaluating,
+        eval_steps=settings.eval_steps,
+        save_strategy=evaluating if validated else "epoch",
+        save_steps=settings.eval_steps or 500,
+        save_total_limit=settings.save_total_limit,
+        load_best_model_at_end=validated,
+        metric_for_best_model=f"eval_{best_by}" if validated else None,
+        greater_is_better=best_by != "loss" if validated else None,
+        logging_steps=settings.logging_steps or max(1, steps // CURVE_POINTS),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+        seed=settings.seed,
+        label_names=["labels"],
+    )
+    callbacks: list[Any] = [Reporter(events, context.should_stop, rows_per_step)]
+    if settings.early_stopping_patience and validated:
+        callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
+    trainer = GroupedTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=encoded["train"],
+        eval_dataset=encoded.get("validation"),
+        processing_class=tokenizer,
+        data_collator=task.collator(tokenizer),
+        compute_loss_func=functools.partial(task.loss, label_smoothing=settings.label_smoothing_factor),
+        compute_metrics=lambda p: task.metrics(first(p.predictions), p.label_ids),
+        callbacks=callbacks,
+        lengths=lengths,
+    )
+    checkpoint = last_checkpoint(run.checkpoints)
+    if checkpoint:
+        events.log("resuming", step=checkpoint.name.rpartition("-")[2])
+    events.log("training_starts", steps=steps, epochs=settings.num_train_epochs)
+    trainer.remove_callback(transformers.PrinterCallback)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Stopped:
+        return False
+    if context.should_stop():
+        return False
+    state = trainer.state
+    if settings.early_stopping_patience and state.global_step < state.max_steps:
+        events.log("stopped_early", step=state.global_step, patience=settings.early_stopping_patience)
+    best_step = int((state.best_model_checkpoint or f"-{state.global_step}").rpartition("-")[2])
+    best_value = state.best_metric if validated else None
+    events.log("best", step=best_step, metric=f"validation_{best_by}", value="-" if best_value is None else f"{best_value:.4f}")
+
+    # the result
+    events.progress(phase="saving", step=state.global_step, max_steps=state.max_steps, epoch=state.epoch)
+    model = trainer.model
+    best = {"step": best_step, "metric": f"validation_{best_by}", "value": best_value}
+    with publish(run.model) as folder:
+        if recipe.strategy.name == "lora":
+            model.save_pretrained(folder / "adapter")
+            tokenizer.save_pretrained(folder / "adapter")
+            model = model.merge_and_unload()
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        card = {"version": 1, "task": recipe.task, "labels": labels, "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
+        (folder / "ftui.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+    del trainer, model
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+    # how good it is: the saved model itself is asked, as the server will ask it
+    from ftui.evaluation.run import evaluate_splits
+
+    metrics = evaluate_splits(run, splits, events, device)
+    events.metric(state.global_step, round(state.epoch or 0, 4), metrics)
+    events.progress(phase="done", step=state.global_step, max_steps=state.max_steps, epoch=state.epoch, eta=0)
+    events.log("finished", seconds=round(time.time() - began))
+    shutil.rmtree(run.checkpoints, ignore_errors=True)  # the best one is in model/
+    return True
+
+
+def first(predictions: Any) -> Any:
+    """Logits, where a model returns more than them."""
+    return predictions[0] if isinstance(predictions, tuple) else predictions
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole; what a kill left half-written is removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        try:
+            json.loads((path / "trainer_state.json").read_text())  # written last
+            return path
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+    return None

@@ -1,0 +1,94 @@
+"""transformers' Trainer with our batches, and a callback that writes what happens into the job's events."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ftui.core.errors import UserError
+from ftui.core.events import Writer
+from ftui.training.batching import LengthGroupedBatches
+
+SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
+TELL_EVERY = 0.5
+
+
+class Stopped(Exception):
+    """The user asked the job to stop."""
+
+
+class GroupedTrainer(Trainer):
+    """Trains in batches of like length; evaluates in order of length (`lengths`: tokens of each training row)."""
+
+    def __init__(self, *args: Any, lengths: list[int], **options: Any):
+        super().__init__(*args, **options)
+        self.lengths = lengths
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedBatches:
+        return LengthGroupedBatches(self.lengths, self.args.train_batch_size, self.args.seed)
+
+
+class Reporter(TrainerCallback):
+    """Metrics, progress and the wish to stop."""
+
+    def __init__(self, events: Writer, should_stop: Callable[[], bool], rows_per_step: int):
+        self.events, self.should_stop, self.rows_per_step = events, should_stop, rows_per_step
+        self.told = self.began = 0.0
+        self.saved = time.monotonic()
+        self.first = 0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.began, self.first = time.monotonic(), state.global_step
+        self.tell(state)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        now = time.monotonic()
+        if now - self.told > TELL_EVERY:
+            self.told = now
+            self.tell(state)
+        if self.should_stop():
+            control.should_save = control.should_training_stop = True
+        elif now - self.saved > SAVE_EVERY:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.saved = time.monotonic()
+        self.events.log("checkpoint", step=state.global_step)
+
+    def on_prediction_step(self, *_: Any, **__: Any) -> None:
+        if self.should_stop():
+            raise Stopped
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None, **_: Any
+    ) -> None:
+        values = {k: v for k, v in (logs or {}).items() if k in ("loss", "grad_norm", "learning_rate")}
+        if not math.isfinite(values.get("loss", 0.0)):
+            raise UserError("loss_not_finite", step=state.global_step)
+        if "loss" in values:
+            self.events.metric(state.global_step, round(state.epoch or 0, 4), values)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict | None = None, **_: Any
+    ) -> None:
+        speed = ("runtime", "samples_per_second", "steps_per_second", "epoch", "model_preparation_time")
+        values = {k.replace("eval_", "validation_", 1): v for k, v in (metrics or {}).items() if not k.endswith(speed)}
+        self.events.metric(state.global_step, round(state.epoch or 0, 4), values)
+        shown = ", ".join(f"{k.removeprefix('validation_')} {v:.4f}" for k, v in values.items())
+        self.events.log("evaluated", epoch=round(state.epoch or 0, 2), metrics=shown)
+
+    def tell(self, state: TrainerState) -> None:
+        done = state.global_step - self.first
+        elapsed = time.monotonic() - self.began
+        self.events.progress(
+            phase="training",
+            step=state.global_step,
+            max_steps=state.max_steps,
+            epoch=round(state.epoch or 0, 3),
+            examples_per_second=round(done * self.rows_per_step / elapsed, 1) if done else None,
+            eta=round(elapsed / done * (state.max_steps - state.global_step), 1) if done else None,
+        )

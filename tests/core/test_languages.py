@@ -1,0 +1,25 @@
+import doctest
+import string
+
+import pytest
+
+from ftui.core import languages
+
+
+def blanks(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in languages._FOLDER.glob("*.yaml")))
+def test_both_languages_say_the_same(name):
+    for key, entry in languages.catalogue(name).items():
+        assert set(entry) == set(languages.LANGUAGES), key
+        pairs = zip(*[e if isinstance(e, list) else [e] for e in entry.values()], strict=True)
+        for english, chinese in pairs:
+            assert english.strip(), key
+            assert chinese.strip(), key
+            assert blanks(english) == blanks(chinese), key
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(languages).failed == 0

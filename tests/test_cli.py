@@ -1,0 +1,147 @@
+"""The command line as a user meets it."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.conftest import REPO, cli, reviews, write_csv
+
+
+def test_train_ends_with_one_line_of_json_and_a_model_that_transformers_loads(trained):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    line = trained["line"]
+    assert line["status"] == "finished"
+    assert line["metrics"]["test_accuracy"] > 0.9
+    model = AutoModelForSequenceClassification.from_pretrained(line["model"])
+    tokenizer = AutoTokenizer.from_pretrained(line["model"])
+    answer = model(**tokenizer("这个 东西 很好 喜欢", return_tensors="pt")).logits.argmax(-1).item()
+    assert model.config.id2label[answer] == "正面"
+    assert "Traceback" not in trained["stderr"]
+    assert "Best checkpoint" in trained["stderr"]
+
+
+def test_nothing_is_pickled_into_the_model(trained):
+    names = {p.name for p in trained["run"].model.rglob("*") if p.is_file()}
+    assert "model.safetensors" in names
+    assert not [n for n in names if n.endswith((".bin", ".pt", ".pkl"))]
+
+
+def test_report_and_predictions_agree(trained):
+    import pyarrow.parquet as pq
+
+    report = json.loads(trained["run"].report.read_text())
+    rows = pq.read_table(trained["run"].predictions).to_pylist()
+    test = [r for r in rows if r["split"] == "test"]
+    right = sum(r["label"] == r["prediction"] for r in test)
+    assert report["splits"]["test"]["rows"] == len(test) == 60
+    assert report["splits"]["test"]["metrics"]["accuracy"] == pytest.approx(right / len(test))
+    assert sum(map(sum, report["splits"]["test"]["confusion"])) == len(test)
+    assert trained["line"]["metrics"]["test_accuracy"] == pytest.approx(right / len(test))
+
+
+def test_runs_list_and_show(trained):
+    home = trained["home"].path
+    listed = json.loads(cli("runs", "list", "--json", home=home).stdout)["runs"]
+    assert [r["id"] for r in listed] == [trained["run"].id]
+    shown = json.loads(cli("runs", "show", trained["run"].id[-4:], "--json", home=home).stdout)
+    assert shown["metrics"]["test"]["accuracy"] == trained["line"]["metrics"]["test_accuracy"]
+    assert trained["run"].id in cli("runs", "list", home=home).stdout
+
+
+def test_predict_evaluate_export(trained, tmp_path):
+    home, run = trained["home"].path, trained["run"]
+    answers = json.loads(cli("predict", run.id, "很好 喜欢", "很差 讨厌", "--json", home=home).stdout)["results"]
+    assert [a["label"] for a in answers] == ["正面", "负面"]
+    assert sum(answers[0]["scores"].values()) == pytest.approx(1)
+
+    more = write_csv(tmp_path / "more.csv", reviews(40, seed=9), header="text,label")
+    scored = json.loads(cli("evaluate", run.id, more, home=home).stdout)
+    assert scored["rows"] == 40
+    assert scored["metrics"]["accuracy"] > 0.9
+
+    for form, file in [("safetensors", "model.safetensors"), ("adapter", "adapter_model.safetensors")]:
+        made = json.loads(cli("export", run.id, "--format", form, home=home).stdout)
+        assert (run.exports / form / file).exists()
+        assert made["path"] == str(run.exports / form)
+
+
+def test_an_adapter_on_its_base_is_the_merged_model(trained, toy_model):
+    import peft
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from ftui.training.models import load  # noqa: F401  (the same libraries as the product)
+
+    merged = AutoModelForSequenceClassification.from_pretrained(trained["run"].model)
+    base = AutoModelForSequenceClassification.from_pretrained(toy_model, num_labels=2)
+    adapted = peft.PeftModel.from_pretrained(base, trained["run"].model / "adapter")
+    ids = torch.tensor([[2, 5, 6, 13, 3]])
+    torch.testing.assert_close(merged.eval()(ids).logits, adapted.eval()(ids).logits, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"data": {"path": "none.csv"}}, "none.csv"),
+        ({"training": {"num_train_epochs": -1}}, "training.num_train_epochs"),
+        ({"training": {"metric_for_best_model": "beauty"}}, "beauty"),
+        ({"training": {"early_stopping_patience": 2}, "data": {"validation_size": 0}}, "validation"),
+        ({"data": {"columns": {"text": "nowhere"}}}, "nowhere"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(recipe_for, tmp_path, change, named):
+    recipe = recipe_for()
+    for key, value in change.items():
+        recipe[key] = {**recipe[key], **value} if isinstance(value, dict) else value
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe, allow_unicode=True))
+    done = cli("train", path, home=tmp_path / "home", check=2)
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "home" / "runs").exists()
+    chinese = cli("train", path, home=tmp_path / "home", check=2, FTUI_LANG="zh")
+    assert named in chinese.stderr
+    assert any("\u4e00" <= c <= "\u9fff" for c in chinese.stderr)
+
+
+@pytest.mark.parametrize("model", ["starter-nothing", "/no/such/folder", "../../etc", "a b", "x/y/z", "💥"])
+def test_a_model_that_cannot_be(recipe_for, tmp_path, model):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe_for(), "model": model}))
+    done = cli("train", path, home=tmp_path / "home", check=2)
+    assert model in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_no_network_is_one_clear_sentence(recipe_for, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe_for(), "model": "nobody/nothing-here"}))
+    done = cli("train", path, home=tmp_path / "home", check=2)
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "model_no_network"
+    assert "nobody/nothing-here" in error["message"]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["runs", "show", "../.."], ["runs", "resume", "x"], ["predict", "x", "text"], ["fly"], ["train"]])
+def test_wrong_arguments(tmp_path, arguments):
+    done = cli(*arguments, home=tmp_path, check=2)
+    assert "Traceback" not in done.stderr
+
+
+def test_json_errors(tmp_path):
+    done = cli("runs", "show", "x", "--json", home=tmp_path, check=2)
+    error = json.loads(done.stdout)["error"]
+    assert set(error) == {"code", "message", "hint"}
+    assert error["code"] == "run_unknown"
+
+
+def test_pins_agree_with_the_space():
+    head = (REPO / "README.md").read_text(encoding="utf-8").split("---")[1]
+    pins = dict(line.split("==") for line in (REPO / "requirements.txt").read_text().splitlines() if "==" in line)
+    assert yaml.safe_load(head)["sdk_version"] == pins["gradio"]
