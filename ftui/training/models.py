@@ -15,6 +15,7 @@ from ftui.core.recipe import Recipe
 
 LONGEST = 512  # tokens: what `max_length: auto` never exceeds, since attention's cost grows with the square
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
 
 
@@ -108,8 +109,8 @@ def load(name: str, recipe: Recipe, build: Callable[..., Any], events: Writer) -
         raise UserError("model_config_unreadable", model=name, problem=_short(error)) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        if not len(tokenizer):
-            raise ValueError("it has no vocabulary")
+        if not any((Path(folder) / file).exists() for file in VOCABULARIES):  # transformers would make an empty one
+            raise ValueError("there is no " + " / ".join(VOCABULARIES))
     except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError("model_without_tokenizer", model=name, problem=_short(error)) from error
     if tokenizer.pad_token is None:  # GPT-2 and its kind
@@ -121,12 +122,14 @@ def load(name: str, recipe: Recipe, build: Callable[..., Any], events: Writer) -
                 setattr(config, field, dropout)
     try:
         model = build(folder, config=config, dtype=torch.float32, trust_remote_code=False)
-    except OSError as error:
-        raise UserError("model_without_weights", model=name) from error
-    except ValueError as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # broken files make the libraries raise almost anything
+        if "alloc" in str(error):
+            raise
         if "Unrecognized configuration class" in str(error):
             raise UserError("model_wrong_family", model=name, family=config.model_type, task=recipe.task) from error
-        raise UserError("model_config_unreadable", model=name, problem=_short(error)) from error
+        raise UserError("model_without_weights", model=name, problem=_short(error)) from error
     model.config.pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
 

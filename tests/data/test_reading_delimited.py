@@ -113,7 +113,7 @@ def test_headers(load, content: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        [("这家酒店的服务非常好，下次还会来", "正面"), ("房间太小，隔音也很差，不推荐", "负面"), ("早餐丰富，位置方便", "正面"), ("价格太贵", "负面")],
+        [("服务非常好，下次还会来", "正面"), ("房间太小，隔音也很差", "负面"), ("早餐丰富", "正面"), ("价格太贵", "负面")],
         [("an intelligent romantic thriller .", "1"), ("worth the price", "1"), ("simply dull", "0"), ("a mess", "0")],
         [("spam", "win a prize now"), ("ham", "see you at eight"), ("spam", "free money"), ("ham", "ok then")],
         [("1", "first"), ("2", "second"), ("3", "third"), ("4", "fourth")],

@@ -235,8 +235,7 @@ def test_all_sentences_are_there_in_both_languages() -> None:
     for code, entry in languages.catalogue("errors_data").items():
         assert set(entry) == set(languages.LANGUAGES), code
         blanks = [
-            set(part.split("}")[0] for part in "".join(texts).replace("{{", "").split("{")[1:])
-            for texts in entry.values()
+            {part.split("}")[0] for part in "".join(texts).replace("{{", "").split("{")[1:]} for texts in entry.values()
         ]
         assert blanks[0] == blanks[1], code
         assert any("\u4e00" <= c <= "\u9fff" for c in "".join(entry["zh"])), code

@@ -1,0 +1,147 @@
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from ftui.pretraining import corpus, encoder, tokenizer
+
+STARTER = Path(__file__).resolve().parents[2] / "assets" / "starter" / "starter-encoder"
+
+COMES_BACK = [
+    "我爱北京天安门，2008年！",
+    "他说：“今天不去了。”然后（慢慢地）走开……",
+    "hello world, it's a well-known story (of 3.14 and 10 20).",
+    "he said “yes” at 12:30, then left; why?",
+    "我用python写代码，真的很nice。",
+    "好吃😀👍🏽，下次还来",
+    "臺灣的龍與龘、𠮷野家",
+    "café naïve",
+]
+SPLIT = [
+    ("我爱ABC，真的！", ["我", "爱", "ABC", "，", "真", "的", "！"]),
+    ("  The  old man, 42 years.", ["The", "old", "man", ",", "4", "2", "years", "."]),
+    ("ＡＢＣ１２（全角）　好", ["ＡＢＣ", "１", "２", "（", "全", "角", "）", "好"]),
+    ("好😀吗 \"no\"", ["好", "😀", "吗", '"', "no", '"']),
+    ("龍\n龘s", ["龍", "龘", "s"]),
+    ("cafe\u0301 time", ["cafe", "time"]),  # a mark written after its letter joins it, and its own place is not counted
+]
+
+
+@pytest.fixture(scope="module")
+def starter():
+    return AutoTokenizer.from_pretrained(STARTER)
+
+
+@pytest.mark.parametrize("text", COMES_BACK)
+def test_text_comes_back(starter, text):
+    ids = starter(text)["input_ids"]
+    assert starter.unk_token_id not in ids
+    assert starter.decode(ids, skip_special_tokens=True) == text
+
+
+@pytest.mark.parametrize(("text", "words"), SPLIT)
+def test_offsets_cut_out_the_words(starter, text, words):
+    encoded = starter(text, return_offsets_mapping=True, add_special_tokens=False)
+    cut = []
+    for token, (start, end) in zip(encoded.tokens(), encoded["offset_mapping"], strict=True):
+        assert text[start:end].strip() == text[start:end] != ""
+        if cut and (start, end) == cut[-1]:
+            continue  # a further byte of the same character
+        if token.startswith("##") and not token[2:].isdigit():
+            cut[-1] = (cut[-1][0], end)  # the word goes on
+        else:
+            cut.append((start, end))
+    assert [text[start:end] for start, end in cut] == words
+
+
+def test_nothing_is_unknown(starter):
+    numbers = [*range(1, 0x3000), *range(0x3000, 0x20000, 7), *range(0x20000, 0x110000, 997)]
+    everything = "".join(chr(number) for number in numbers if not 0xD800 <= number < 0xE000)
+    assert starter.unk_token_id not in starter(everything, truncation=False, max_length=None, verbose=False)["input_ids"]
+
+
+def test_the_tokenizer_is_a_standard_bert_tokenizer(starter):
+    assert (starter.pad_token, starter.pad_token_id) == ("[PAD]", 0)
+    assert (starter.cls_token, starter.sep_token, starter.mask_token) == ("[CLS]", "[SEP]", "[MASK]")
+    assert starter.model_max_length == 512
+    pair = starter("你好", "hi there", padding="max_length", max_length=10)
+    assert list(pair) == ["input_ids", "token_type_ids", "attention_mask"]
+    assert pair.tokens()[:4] == ["[CLS]", "你", "好", "[SEP]"] and pair.tokens()[-1] == "[PAD]"
+    assert pair["token_type_ids"][:5] == [0, 0, 0, 0, 1]
+    assert starter("今天[MASK]好")["input_ids"].count(starter.mask_token_id) == 1
+    assert json.loads((STARTER / "tokenizer_config.json").read_text())["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
+def test_the_model_loads_as_what_it_is_for(starter):
+    config = AutoConfig.from_pretrained(STARTER)
+    assert (config.vocab_size, config.pad_token_id, config.hidden_dropout_prob) == (len(starter), 0, 0.1)
+    for kind in (AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification):
+        model = kind.from_pretrained(STARTER)
+        assert model.dtype == torch.float32
+        assert 5e6 < model.num_parameters() < 12e6
+        assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
+
+
+def test_files_are_small_enough_for_a_repository():
+    files = [path for path in STARTER.iterdir()]
+    assert {"config.json", "tokenizer.json", "README.md"} <= {path.name for path in files}
+    assert max(path.stat().st_size for path in files) < 10e6
+
+
+@pytest.fixture
+def one_thread():
+    """So small a model only waits for a second thread, and long where other work runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def small_corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    dice = random.Random(0)
+    sentences = {
+        "zh": ["今天天气很好。", "我们去公园散步。", "他喜欢喝热茶！"],
+        "en": ["the cat sat on the mat.", "we walked to the park.", "tea is hot!"],
+    }
+    for language, choices in sentences.items():
+        (folder / f"{language}_text").mkdir()
+        for name, count in (("some", 300), ("validation", 40)):
+            text = "\n\n".join("\n".join(dice.choice(choices) for _ in range(6)) for _ in range(count))
+            with gzip.open(folder / f"{language}_text" / f"{name}.txt.gz", "wt", encoding="utf-8") as stream:
+                stream.write(text + "\n")
+    return folder
+
+
+def test_documents_end_at_blank_lines(small_corpus):
+    assert len(list(corpus.documents(small_corpus, "train"))) == 600
+    found = list(corpus.documents(small_corpus, "validation", languages=("zh",)))
+    assert len(found) == 40 and all(len(document.splitlines()) == 6 for document in found)
+    with pytest.raises(FileNotFoundError):
+        corpus.files(small_corpus / "nothing", "train")
+
+
+def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, tmp_path, one_thread):
+    tokenizer.main(["--data", str(small_corpus), "--out", str(tmp_path / "tokenizer"), "--size", "480"])
+    arguments = ["--data", str(small_corpus), "--tokenizer", str(tmp_path / "tokenizer"), "--layers", "1", "--width", "64", "--heads", "2",
+                 "--batch-tokens", "512", "--max-steps", "60", "--learning-rate", "0.01"]
+
+    def run(name: str, *more: str) -> dict:
+        return encoder.main([*arguments, "--out", str(tmp_path / name), "--work", str(tmp_path / f"{name}.work"), *more])
+
+    first = run("stopped", "--stop-after", "20")
+    assert first["steps"] == 20
+    assert AutoModel.from_pretrained(tmp_path / "stopped").num_parameters() > 0  # a folder to work with from the first checkpoint on
+    second = run("stopped", "--save-every", "0")
+    whole = run("whole")
+    assert second["steps"] == whole["steps"] == 60
+    assert second["first_loss"] == first["first_loss"]
+    assert second["held_out_loss"] == pytest.approx(whole["held_out_loss"], rel=0.02)  # the stop has changed nothing
+    assert second["held_out_loss"] < first["held_out_loss"] < first["first_loss"]
+    assert second["held_out_loss"] < 0.6 * first["first_loss"]
+    assert not list(tmp_path.glob("**/*.unfinished"))
