@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -146,6 +147,16 @@ def test_what_the_system_says(load, home, monkeypatch, error: OSError, code: str
     assert list(home.datasets.iterdir()) == []
     monkeypatch.undo()
     assert load(CSV).card()["rows"] == 2
+
+
+def test_several_at_a_time(home, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(CSV * 1000)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: intake.import_file(path, home), range(24)))
+    assert len(set(found)) == 1
+    assert found[0].table().num_rows == found[0].card()["rows"] > 2000
+    assert [p.name for p in home.datasets.iterdir()] == [found[0].id]
 
 
 def test_a_crash_in_the_middle_leaves_nothing(load, home, monkeypatch) -> None:

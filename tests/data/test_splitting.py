@@ -65,8 +65,9 @@ def test_disjoint_complete_sorted_and_of_the_sizes_asked_for() -> None:
         assert all((np.diff(rows) > 0).all() and rows.dtype.kind == "i" for rows in parts.values()), case
         test, validation = (len(parts[name]) for name in ("test", "validation"))
         classes = len(set(labels)) if labels else 1
-        assert abs(test - n * test_size) <= classes, case
-        assert abs(validation - (n - test) * validation_size) <= classes, case
+        kept = 2 if test_size > 0.5 else 1  # rows of each class that must stay where nearly all are asked for
+        assert abs(test - n * test_size) <= kept * classes + 0.5, case
+        assert abs(validation - (n - test) * validation_size) <= classes + 0.5, case
         assert not (test_size == 0 and test), case
         assert not (validation_size == 0 and validation), case
 

@@ -1,0 +1,178 @@
+"""The whole way in the browser: a file, a training, an evaluation, an answer."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from ftui import jobs
+from ftui.core import events as ev
+from tests.conftest import reviews, wait_for
+
+LONG = 180_000  # milliseconds: for a training on a busy machine
+
+
+def set_field(page, name: str, value: str) -> None:
+    field = page.locator(f"#set-{name} input, #set-{name} textarea").first
+    field.fill(value)
+    field.press("Tab")
+
+
+def drop(page, path) -> None:
+    page.locator("#drop input[type=file]").set_input_files(str(path))
+    expect(page.locator("#data-facts")).to_contain_text(path.name)
+
+
+def train(page, model: str | None = None, epochs: str = "1") -> None:
+    """From a chosen data set to a finished training."""
+    page.locator("#use-data").click()
+    if model:
+        box = page.locator("#set-model input").first
+        box.fill(model)
+        box.press("Enter")
+    set_field(page, "training-num-train-epochs", epochs)
+    page.locator("#start-training").click()
+    page.wait_for_url(re.compile(r"run="))
+
+
+def finish(page) -> None:
+    expect(page.locator("#status .badge.finished")).to_be_visible(timeout=LONG)
+
+
+def test_the_chinese_sample_from_start_to_answer(ui, open_page):
+    page = open_page("/", lang="zh")
+    page.locator("#samples button").first.click()
+    expect(page.locator("#data-facts")).to_contain_text("zh_reviews.csv")
+    expect(page.locator("#data-facts")).to_contain_text("300")
+    expect(page.locator("#text-column input")).to_have_value("评论内容")
+    expect(page.locator("#label-column input")).to_have_value("情感标签")
+    expect(page.locator("#rows")).to_contain_text("评论内容")
+    expect(page.locator("#split")).to_contain_text("216")
+    train(page)
+    finish(page)
+    expect(page.locator("#log-lines")).to_contain_text("数据就绪")
+    expect(page.locator("#chart-loss .main-svg").first).to_be_visible()
+
+    page.locator("#see-evaluation").click()
+    expect(page.locator("#figures")).to_contain_text("0.")
+    expect(page.locator("#chart-confusion")).to_contain_text("正面")
+    expect(page.locator("#per-class")).to_contain_text("负面")
+    page.locator("#try-it").click()
+    page.locator("#question textarea").fill("物流很快，质量也很好，非常满意")
+    page.locator("#ask").click()
+    expect(page.locator("#answer-label")).to_have_text(re.compile("正面|负面"), timeout=LONG)
+    page.locator("#take-it").click()
+    page.locator("#make-safetensors").click()
+    expect(page.locator("#artefacts")).to_contain_text("safetensors", timeout=LONG)
+    run = ui.home.all_runs()[0]
+    wait_for(lambda: (run.exports / "safetensors" / "model.safetensors").exists())
+    with page.expect_download(timeout=LONG) as download:
+        page.locator("#download-zip").click()
+    assert download.value.suggested_filename.endswith(".zip")
+
+
+def test_a_gbk_file_with_another_model_in_english(ui, open_page, tmp_path, toy_model):
+    path = tmp_path / "评论 gbk.csv"
+    rows = "".join(f'"{text}",{label}\n' for text, label in reviews(120))
+    path.write_bytes(("评论内容,情感标签\n" + rows).encode("gbk"))
+    page = open_page("/", lang="en")
+    drop(page, path)
+    expect(page.locator("#data-facts")).to_contain_text(re.compile("GB18030|GBK", re.I))
+    expect(page.locator("#rows")).to_contain_text("正面")
+    train(page, model=str(toy_model), epochs="2")
+    finish(page)
+    expect(page.locator("#log-lines")).to_contain_text("Data ready")
+    page.locator("#see-evaluation").click()
+    expect(page.locator("#per-class")).to_contain_text("正面")
+
+
+@pytest.fixture
+def running(ui, toy_csv, recipe_for):
+    """A training that goes on for as long as the test."""
+    from ftui.core import recipe as recipes
+
+    run = jobs.start_training(recipes.build(recipe_for(num_train_epochs=900)), ui.home)
+    wait_for(lambda: (ev.last(ev.read(run.training().events)[0], "progress") or {}).get("step"))
+    return run
+
+
+def step_shown(page) -> int:
+    text = page.locator("#status").inner_text()
+    found = re.search(r"([\d,]+)\s*/\s*[\d,]+", text)
+    return int(found.group(1).replace(",", "")) if found else -1
+
+
+def test_reload_second_tab_and_a_killed_ui(ui, open_page, running):
+    page = open_page(f"/?run={running.id}&tab=log", lang="zh")
+    expect(page.locator("#status .badge.running")).to_be_visible()
+    wait_for(lambda: step_shown(page) > 0)
+    before = step_shown(page)
+    page.reload()
+    expect(page.locator("#status .badge.running")).to_be_visible()
+    wait_for(lambda: step_shown(page) > before)
+
+    second = open_page(f"/?run={running.id}", lang="en")
+    expect(second.locator("#status .badge.running")).to_be_visible()
+    expect(second.locator("#log-lines")).to_contain_text("Training:")
+    page.close()
+    wait_for(lambda: step_shown(second) > before)
+
+    ui.kill()
+    at_kill = (ev.last(ev.read(running.training().events)[0], "progress"))["step"]
+    wait_for(lambda: ev.last(ev.read(running.training().events)[0], "progress")["step"] > at_kill)
+    assert jobs.state(running.training()) == ev.RUNNING
+    ui.start()
+    third = open_page(f"/?run={running.id}", lang="zh")
+    expect(third.locator("#status .badge.running")).to_be_visible()
+    expect(third.locator("#runs")).to_contain_text("reviews.csv")
+    third.locator("#stop").click()
+    expect(third.locator("#status .badge.stopped")).to_be_visible(timeout=LONG)
+    expect(third.locator("#resume")).to_be_visible()
+    third.locator("#resume").click()
+    expect(third.locator("#status .badge.running")).to_be_visible(timeout=LONG)
+    expect(third.locator("#log-lines")).to_contain_text("检查点继续")
+
+
+def test_a_failure_says_why(ui, open_page, running):
+    import psutil
+
+    page = open_page(f"/?run={running.id}", lang="zh")
+    expect(page.locator("#status .badge.running")).to_be_visible()
+    psutil.Process(running.training().card()["pid"]).children()[0].kill()
+    expect(page.locator("#status .badge.failed")).to_be_visible()
+    expect(page.locator("#failure")).to_contain_text("内存不足")
+    expect(page.locator("#resume")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["empty.csv", "header.csv", "rubbish.csv", "broken.jsonl"])
+def test_a_bad_file_is_one_sentence_and_nothing_is_lost(ui, open_page, tmp_path, name, toy_csv):
+    content = {"empty.csv": b"", "header.csv": b"text,label\n", "rubbish.csv": bytes(range(256)) * 50, "broken.jsonl": b'{"a": 1}\n{"a": \n'}
+    path = tmp_path / name
+    path.write_bytes(content[name])
+    page = open_page("/", lang="zh")
+    drop(page, toy_csv)
+    page.locator("#drop input[type=file]").set_input_files(str(path))
+    expect(page.locator("#data-notice")).to_contain_text(name)
+    assert "Traceback" not in page.content()
+    expect(page.locator("#data-facts")).to_contain_text(toy_csv.name)
+
+
+def test_a_bad_value_is_said_at_its_place(ui, open_page, toy_csv):
+    page = open_page("/", lang="zh")
+    drop(page, toy_csv)
+    page.locator("#use-data").click()
+    set_field(page, "training-learning-rate", "-1")
+    page.locator("#start-training").click()
+    expect(page.locator("#tune-notice")).to_contain_text("学习率")
+    assert ui.home.all_runs() == []
+
+
+def test_language_follows_the_browser_and_can_be_chosen(open_page):
+    assert open_page("/", lang="zh").title().startswith("ftui")
+    page = open_page("/", lang="en")
+    expect(page.locator("#use-data, #samples").first).to_be_visible()
+    expect(page.locator("#tab-data-button, [role=tab]").first).to_contain_text("Data")
+    page.locator("#switch-language").click()
+    expect(page.locator("[role=tab]").first).to_contain_text("数据")
+    page.goto(page.url.split("/zh")[0] + "/")
+    expect(page.locator("[role=tab]").first).to_contain_text("数据")
