@@ -30,8 +30,8 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 @app.command()
 def ui(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.")] = 7860,
+    host: Annotated[str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", help="Port; 0 takes any free one.")] = 7860,
     share: Annotated[bool, typer.Option("--share", help="Make a public link (gradio.live); a login is made up unless given.")] = False,
     auth: Annotated[str | None, typer.Option(help="USER:PASSWORD for the login.")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="No login although others can reach the page.")] = False,

@@ -40,8 +40,34 @@
   addEventListener("DOMContentLoaded", () =>
     new MutationObserver(() => charts.forEach((draw) => draw())).observe(document.body, { attributes: true, attributeFilter: ["class"] }));
 
+  addEventListener("load", () => setTimeout(loadPlotly, 500));
+
+  // On a small screen the list of runs would cover the page: it starts closed (and unseen until it is).
+  const small = () => innerWidth < 768;
+  const closeSidebar = () => document.querySelector(".sidebar.open .toggle-button")?.click();
+  if (small()) {
+    document.documentElement.classList.add("starting");
+    let closed = 0;
+    const closing = setInterval(() => {
+      const sidebar = document.querySelector(".sidebar");
+      if (!sidebar) return;
+      if (sidebar.classList.contains("open")) { closed = 0; closeSidebar(); } else closed += 1;
+      if (closed > 10 || touched) { clearInterval(closing); document.documentElement.classList.remove("starting"); }
+    }, 60);
+  }
+
+  let touched = false;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true });
+
   window.ftui = {
     lang,
+
+    // A tab was opened. As the page loads Gradio opens the first one by itself, and the address still has to be read:
+    // only after the visitor has done something is the tab written there.
+    opened(tab) {
+      if (touched) ftui.address({ tab });
+      return tab;
+    },
 
     // Names and values for the address; an empty value leaves. The page is not loaded anew.
     address(values) {
@@ -96,15 +122,18 @@
     picker(element, trigger) {
       element.addEventListener("click", (event) => {
         const target = event.target.closest("[data-pick]");
-        if (target) trigger("click", { pick: target.dataset.pick });
+        if (!target) return;
+        trigger("click", { pick: target.dataset.pick });
+        if (small() && element.closest(".sidebar")) closeSidebar();
       });
     },
 
-    // Downloads the file of a hidden button once the page has its address.
-    download(id, tries = 40) {
-      const link = document.querySelector(`#${id} a[href], a#${id}[href], #${id}`);
-      if (link?.href) return link.click();
-      if (tries) setTimeout(() => ftui.download(id, tries - 1), 50);
+    // Saves a file that a handler has made.
+    download(file) {
+      if (!file?.url) return [];
+      const link = Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name || "" });
+      link.click();
+      return [];
     },
 
     // Follows the end of the log unless the reader has scrolled up.

@@ -15,7 +15,6 @@ SAMPLE_CHARACTERS = 1_000_000
 _NONE = "\x1f"  # "unit separator": stands for no delimiter
 _END = "\x00\x01end\x02\x00"
 _DECLARED = re.compile(r"sep=([^\w\s]|\t)\r?\n")
-_LEAST = 0.499  # share of records that must agree
 _ENOUGH_LINES = 50
 _FAR = 1000
 
@@ -37,11 +36,12 @@ def sniff(head: str, whole: bool, preferred: str) -> Dialect:
     """
     if declared := _DECLARED.match(head):
         return Dialect(declared[1], declared=True)
-    best, chosen = _LEAST, Dialect(None, quoted=_is_well_quoted(head, whole))
+    best, chosen = 0.499, Dialect(None, quoted=_is_well_quoted(head, whole))
     for delimiter in (preferred, *(d for d in DELIMITERS if d != preferred)):
         for quoted in (True, False) if '"' in head else (True,):
             agreement = _agreement(_widths(head, whole, Dialect(delimiter, quoted)))
-            if agreement > best + (0.0 if quoted else 0.05):
+            needed = best if delimiter == preferred else max(best, 0.6)
+            if agreement > needed + (0.0 if quoted else 0.05):
                 best, chosen = agreement, Dialect(delimiter, quoted)
     return chosen
 
@@ -140,10 +140,8 @@ def records(lines: Iterable[str], dialect: Dialect, on_stray_quote: Callable[[],
 def _feed(rest: Iterator[str], again: list[str], held: list[str], dialect: Dialect) -> Iterator[str]:
     """The lines to come and an end mark; those of the record that is being read are also in `held`."""
     while True:
-        if dialect.each_line and len(held) >= _FAR:
-            line = _END  # this is a stray quote; who knows how far the next one is
-        else:
-            line = again.pop() if again else next(rest, _END)
+        far = dialect.each_line and len(held) >= _FAR  # a stray quote; who knows how far the next one is
+        line = _END if far else again.pop() if again else next(rest, _END)
         held.append(line)
         yield line
         if line is _END:

@@ -78,9 +78,7 @@ def _split(repo: str, names: list[str], wanted: str | None) -> str:
     return wanted
 
 
-_UNREACHABLE = set(
-    ["ConnectionError", "OfflineModeIsEnabled", "TimeoutError", "TransportError", "LocalEntryNotFoundError"]
-)
+_UNREACHABLE = {"ConnectionError", "OfflineModeIsEnabled", "TimeoutError", "TransportError", "LocalEntryNotFoundError"}
 
 
 def _explained(repo: str, error: Exception) -> UserError:

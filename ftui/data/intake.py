@@ -7,8 +7,10 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,9 @@ VERSION = 1
 Progress = Callable[[int], None]  # is told the number of rows so far
 
 _ID = re.compile(r"[0-9a-f]{16}")
+_turns: defaultdict[str, threading.Lock] = defaultdict(
+    threading.Lock
+)  # who imports the same content waits for the first
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,9 @@ def import_file(source: Path, home: Home, name: str | None = None, progress: Pro
     name = clean_name(name or source.name)
     with _explained(name, home):
         dataset = Dataset(home.datasets / _digest(source))
-        if not _renewed(dataset, name):
-            _publish(source, dataset, name, progress)
+        with _turns[dataset.id]:
+            if not _renewed(dataset, name):
+                _publish(source, dataset, name, progress)
     return dataset
 
 

@@ -37,30 +37,40 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
     Rows with an empty cell are dropped (`empty_text`, `empty_label` ...), and rows of own validation and test files
     whose label no training row has (`unknown_label`).
     """
-    dropped: Counter[str] = Counter()
-    dataset = resolve(data.path, home)
-    table = dataset.table()
-    columns = find_columns(table, data.columns, roles, dataset.card()["name"])
-    whole = _rows(table, columns, dropped)
+    whole, columns, dropped = usable(data.path, home, data.columns, roles)
     paths = {"validation": data.validation_path, "test": data.test_path}
     own = {split: path for split, path in paths.items() if path}
     splits = _split(whole, data, stratify, own, sum(dropped.values()))
-    if LABEL in roles:
-        _check_labels(splits["train"], columns[LABEL])
     for split, path in own.items():
         splits[split] = _own(split, path, home, columns, splits["train"], dropped)
     return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns)
 
 
+def usable(
+    path: str, home: Home, named: dict[str, str], roles: tuple[str, ...]
+) -> tuple[pa.Table, dict[str, str], Counter[str]]:
+    """All rows of a data set that have a value for each role (as in `Prepared.splits`), the roles' columns, and how many
+    rows were dropped for which reason. Nothing is asked of the labels: one class alone may well be scored."""
+    dataset = resolve(path, home)
+    table = dataset.table()
+    columns = find_columns(table, named, roles, dataset.card()["name"])
+    dropped: Counter[str] = Counter()
+    return _rows(table, columns, dropped), columns, dropped
+
+
 def resolve(path: str, home: Home) -> intake.Dataset:
     """The data set that `data.path` means: a folder of the home, a file, or a Hub id."""
-    place = Path(path).expanduser()
-    if (place / "card.json").is_file():
-        return intake.open_dataset(place)
-    if place.is_file():
+    try:
+        place = Path(path).expanduser()
+        if (place / "card.json").is_file():
+            return intake.open_dataset(place)
+        if place.is_dir():
+            raise UserError("data_is_folder", path=path)
+        found = place.is_file()
+    except (OSError, RuntimeError):  # a name too long for any file; no home of that user
+        raise UserError("file_missing", path=path[:200]) from None
+    if found:
         return intake.import_file(place, home)
-    if place.is_dir():
-        raise UserError("data_is_folder", path=path)
     if place.suffix.lower() in (*reading.SUFFIXES, ".gz") or not hub.is_id(path):
         raise UserError("file_missing", path=path)
     return intake.import_hub(path, home)
@@ -93,18 +103,21 @@ def _rows(table: pa.Table, columns: dict[str, str], dropped: Counter[str]) -> pa
         found[role] = _labels(table.column(column)) if role == LABEL else _texts(table.column(column))
     made = pa.table(found)
     for role in columns:
-        full = pc.is_valid(made.column(role))
-        dropped[f"empty_{role}"] += len(made) - (pc.sum(full).as_py() or 0)
-        made = made.filter(full)
+        empty = made.column(role).null_count
+        if empty:
+            dropped[f"empty_{role}"] += empty
+            made = made.filter(pc.is_valid(made.column(role)))
     return made
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Strings as they are, other values as texts; blank ones null."""
-    chunks = [values.strings(chunk) for chunk in column.chunks]
-    blank = [pc.equal(pc.binary_length(pc.utf8_trim_whitespace(chunk)), 0) for chunk in chunks]
-    nothing = pa.scalar(None, pa.string())
-    return pa.chunked_array([pc.if_else(b, nothing, c) for b, c in zip(blank, chunks, strict=True)], pa.string())
+    return pa.chunked_array([_without_blanks(values.strings(chunk)) for chunk in column.chunks], pa.string())
+
+
+def _without_blanks(texts: pa.Array) -> pa.Array:
+    blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
+    return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
 
 
 def _labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -151,11 +164,3 @@ def _own(
     if not len(found):
         raise UserError("own_split_empty", name=name, split=split, dropped=sum(dropped.values()) - before)
     return found
-
-
-def _check_labels(train: pa.Table, column: str) -> None:
-    distinct = len(pc.unique(train.column(LABEL)))
-    if len(train) and distinct < 2:
-        raise UserError("one_class", column=column, label=train.column(LABEL)[0].as_py())
-    if len(train) >= 20 and distinct > 0.5 * len(train):
-        raise UserError("labels_all_distinct", column=column, labels=distinct, rows=len(train))

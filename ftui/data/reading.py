@@ -31,7 +31,8 @@ _HEAD = 1 << 16
 
 # What damaged files make the libraries raise.
 PACKED = (EOFError, gzip.BadGzipFile, zlib.error)
-EXCEL = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, SyntaxError)
+EXCEL = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, SyntaxError, RuntimeError)
+PARQUET = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 @dataclass
@@ -156,7 +157,7 @@ def _text(file: Recognised, encoding: encodings.Encoding) -> TextIO:
 
 
 def _json(file: Recognised, encoding: encodings.Encoding) -> Iterator[pa.RecordBatch]:
-    with _text(file, encoding) as text:
+    with damaged(file.name, "gzip", PACKED), _text(file, encoding) as text:
         found = objects.lines(text, file.name) if file.format == "jsonl" else objects.document(text.read(), file.name)
         yield from objects.batches(found)
 
@@ -176,7 +177,7 @@ def _dialect(file: Recognised, encoding: encodings.Encoding) -> delimited.Dialec
 def _records(
     file: Recognised, encoding: encodings.Encoding, dialect: delimited.Dialect, report: Report
 ) -> Iterator[list[str]]:
-    with _text(file, encoding) as text:
+    with damaged(file.name, "gzip", PACKED), _text(file, encoding) as text:
         yield from delimited.records(text, dialect, lambda: report.count("note_stray_quote"))
 
 
@@ -196,10 +197,11 @@ def _seekable(file: Recognised) -> Iterator[BinaryIO]:
 def _parquet(file: Recognised) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq
 
-    with damaged(file.name, "Parquet", (*PACKED, pa.ArrowException, OSError)), _seekable(file) as source:
+    with damaged(file.name, "Parquet", (*PACKED, *PARQUET)), _seekable(file) as source:
         parquet = pq.ParquetFile(source)
         names = values.unique_names(parquet.schema_arrow.names)
         for batch in parquet.iter_batches(batch_size=4096):
+            batch.validate(full=True)
             yield pa.RecordBatch.from_arrays([values.plain(column) for column in batch.columns], names)
 
 

@@ -4,117 +4,23 @@ import re
 
 # For each role the names that say so, the clearest first.
 TEXT = [
-    set(["text", "sentence", "review", "comment", "content", "评论", "内容", "文本", "正文", "句子", "评价"]),
-    set(
-        [
-            "question",
-            "query",
-            "ask",
-            "utterance",
-            "message",
-            "document",
-            "tweet",
-            "post",
-            "body",
-            "description",
-            "instruction",
-            "input",
-            "prompt",
-            "问题",
-            "提问",
-            "描述",
-            "留言",
-            "原文",
-            "语句",
-            "输入",
-            "弹幕",
-            "微博",
-            "反馈",
-            "问句",
-        ]
-    ),
-    set(["title", "headline", "subject", "summary", "abstract", "标题", "题目", "摘要", "主诉", "名称"]),
-]
+    {"text", "sentence", "review", "comment", "content", "评论", "内容", "文本", "正文", "句子", "评价"},
+    {"question", "query", "ask", "utterance", "message", "document", "tweet", "post", "body", "description",
+     "instruction", "input", "prompt", "问题", "提问", "描述", "留言", "原文", "语句", "输入", "弹幕", "微博",
+     "反馈", "问句"},
+    {"title", "headline", "subject", "summary", "abstract", "标题", "题目", "摘要", "主诉", "名称"},
+]  # fmt: skip
 LABEL = [
-    set(["label", "class", "category", "target", "标签", "类别", "分类", "标注"]),
-    set(
-        [
-            "sentiment",
-            "intent",
-            "emotion",
-            "topic",
-            "polarity",
-            "toxicity",
-            "spam",
-            "department",
-            "genre",
-            "stance",
-            "type",
-            "tag",
-            "y",
-            "情感",
-            "情绪",
-            "意图",
-            "主题",
-            "极性",
-            "倾向",
-            "科室",
-            "立场",
-            "类型",
-            "部门",
-        ]
-    ),
-    set(
-        [
-            "domain",
-            "section",
-            "rating",
-            "score",
-            "star",
-            "grade",
-            "level",
-            "status",
-            "result",
-            "领域",
-            "专业",
-            "评分",
-            "星级",
-            "打分",
-            "等级",
-            "状态",
-            "结果",
-        ]
-    ),
-]
-NEITHER = set(
-    [
-        "id",
-        "index",
-        "idx",
-        "uuid",
-        "guid",
-        "url",
-        "link",
-        "date",
-        "time",
-        "timestamp",
-        "created",
-        "updated",
-        "user",
-        "author",
-        "unnamed",
-        "image",
-        "编号",
-        "序号",
-        "日期",
-        "时间",
-        "链接",
-        "网址",
-        "用户",
-        "作者",
-        "图片",
-    ]
-)
+    {"label", "class", "category", "target", "标签", "类别", "分类", "标注"},
+    {"sentiment", "intent", "emotion", "topic", "polarity", "toxicity", "spam", "department", "genre", "stance",
+     "type", "tag", "y", "情感", "情绪", "意图", "主题", "极性", "倾向", "科室", "立场", "类型", "部门"},
+    {"domain", "section", "rating", "score", "star", "grade", "level", "status", "result", "领域", "专业",
+     "评分", "星级", "打分", "等级", "状态", "结果"},
+]  # fmt: skip
+NEITHER = {
+    "id", "index", "idx", "uuid", "guid", "url", "link", "date", "time", "timestamp", "created", "updated",
+    "user", "author", "unnamed", "image", "编号", "序号", "日期", "时间", "链接", "网址", "用户", "作者", "图片",
+}  # fmt: skip
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDS = re.compile(r"[a-z]+|[\u3400-\u9fff]+")
@@ -149,7 +55,7 @@ def is_name(text: str) -> bool:
 
 def _forms(word: str) -> set[str]:
     """A word, and what it is the plural of."""
-    return {word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y"} - {"y"} | {word}
+    return {word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word)}
 
 
 def _words(name: str) -> set[str]:

@@ -37,10 +37,9 @@ def split_rows(
     rng = np.random.default_rng(seed)
     codes = _codes(labels, n)
     sizes = np.bincount(codes, minlength=1)
-    test = _shares(sizes, test_size, np.where(sizes >= 2, 1, 0))
-    remaining = sizes - test
-    least = np.where((sizes >= 3) | ((sizes == 2) & (test_size == 0)), 1, 0)
-    validation = _shares(remaining, validation_size, least)
+    both = (sizes >= 3) & (validation_size > 0)
+    test = _shares(sizes, test_size, least=sizes >= 2, keep=1 + both)
+    validation = _shares(sizes - test, validation_size, least=both | ((sizes == 2) & (test_size == 0)), keep=1)
 
     order = rng.permutation(n)
     order = order[np.argsort(codes[order], kind="stable")]  # class by class, shuffled within each
@@ -58,17 +57,17 @@ def _codes(labels: Sequence[str] | None, n: int) -> np.ndarray:
     return np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int64, n)
 
 
-def _shares(sizes: np.ndarray, share: float, least: np.ndarray) -> np.ndarray:
-    """How many of each class: `least`, and by the largest remainder so many that the sum is the share of all, if the
-    least does not already exceed it; one of each class always stays."""
+def _shares(sizes: np.ndarray, share: float, least: np.ndarray, keep: np.ndarray | int) -> np.ndarray:
+    """How many of each class are taken: one where `least` says so, none of the last `keep`, and by the largest
+    remainder so many that the sum is the share of all (or more, if the least of all classes exceeds it)."""
     if share <= 0:
         return np.zeros_like(sizes)
     ideal = sizes * share
-    most = np.maximum(sizes - 1, 0)
-    taken = np.clip(np.maximum(np.floor(ideal).astype(np.int64), least), 0, most)
+    most = np.maximum(sizes - keep, 0)
+    taken = np.clip(np.floor(ideal).astype(np.int64), least, np.maximum(most, least))
     missing = round(sizes.sum() * share) - int(taken.sum())
     if missing > 0:
         remainder = np.where(taken < most, ideal - taken, -np.inf)
         chosen = np.argsort(-remainder, kind="stable")[:missing]
-        taken[chosen] += (taken < most)[chosen]
+        taken[chosen] += taken[chosen] < most[chosen]
     return taken

@@ -34,6 +34,9 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
         if name not in splits:
             continue
         report["splits"][name], predictions = score(predictor, splits[name], events)
+        if name == "test" or "test" not in splits:
+            events.log("baseline")
+            report["baseline"] = {"split": name, **predictor.task.baseline(splits, name)}
         tables.append(predictions.add_column(0, "split", [[name] * predictions.num_rows]))
         metrics |= {f"{name}_{k}": v for k, v in report["splits"][name]["metrics"].items()} if name == "test" else {}
     if tables:
@@ -79,10 +82,13 @@ def evaluate(context: Context) -> None:
     events.state(RUNNING)
     recipe = recipes.load(run.recipe)
     task = tasks.get(recipe.task)
-    data = recipe.data.model_copy(
-        update={"path": context.options["path"], "columns": {}, "test_path": None, "validation_path": None, "test_size": 0.0, "validation_size": 0.0}
-    )
-    table = preparing.prepare(data, run.home, task.ROLES, task.STRATIFY).splits["train"]
+    path = context.options["path"]
+    names = preparing.resolve(path, run.home).table().column_names
+    known = {role: column for role, column in recipe.data.columns.items() if column in names}
+    table, _, dropped = preparing.usable(path, run.home, known, task.ROLES)
+    for reason, count in dropped.items():
+        if count:
+            events.log(f"dropped_{reason}", level="warning", rows=count)
     predictor = Predictor(run.model, device(recipe.device))
     unknown = sorted(set(table["label"].to_pylist()) - set(predictor.labels))
     if unknown:
@@ -91,7 +97,7 @@ def evaluate(context: Context) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(predictions, context.job.path / "predictions.parquet")
-    name = Path(context.options["path"]).name
+    name = Path(path).name
     write_json(context.job.path / "report.json", {"version": 1, "task": recipe.task, "labels": predictor.labels, "data": name, "splits": {"data": report}})
     events.metric(0, 0, report["metrics"])
     events.log("evaluated", epoch="-", metrics=json.dumps({k: round(v, 4) for k, v in report["metrics"].items()}))

@@ -15,7 +15,7 @@ from ftui.core.recipe import Recipe
 from ftui.jobs import processes
 from ftui.jobs.summaries import summaries, summary
 
-__all__ = ["delete", "resume", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
+__all__ = ["delete", "resume", "serving", "start", "start_training", "state", "stop", "stop_other_servers", "summaries", "summary"]
 
 
 def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
@@ -40,7 +40,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
     folders = {field: preparing.resolve(path, home).path for field, path in sources.items() if path}
     data = recipe.data.model_copy(update={field: str(folder) for field, folder in folders.items()})
     prepared = preparing.prepare(data, home, task.ROLES, task.STRATIFY)
-    task.check(prepared.splits)
+    task.check(prepared.splits, prepared.columns)
 
     run = home.new_run()
     kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
@@ -95,6 +95,14 @@ def delete(run: Run) -> None:
     trash = run.path.with_name(f".{run.id}.deleted")
     run.path.rename(trash)
     shutil.rmtree(trash, ignore_errors=True)
+
+
+def stop_other_servers(run: Run) -> None:
+    """Stop the servers that a playground started for other runs: each holds a model in memory."""
+    for card in run.home.runs.glob("*/jobs/serve-*/job.json"):
+        job = Job(card.parent)
+        if job.run.id != run.id and job.card()["options"].get("idle"):
+            stop(job)
 
 
 def serving(run: Run, artifact: str = "model") -> str | None:

@@ -9,6 +9,7 @@ whoever meets it. $FTUI_SLOTS trainings run at a time (default 1).
 
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Place:
             if slot in _living(self.waiting.parent, "slot-"):
                 continue
             try:
-                os.link(self.waiting, slot)  # atomic, and the slot's file is whole from the start
+                with open(slot, "x", encoding="utf-8") as file:
+                    file.write(self.waiting.read_text(encoding="utf-8"))
             except FileExistsError:
                 continue
             self.waiting.unlink()
@@ -59,8 +61,12 @@ def _living(folder: Path, prefix: str) -> list[Path]:
     for path in sorted(folder.glob(f"{prefix}*")):
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except FileNotFoundError:
             continue  # just left
+        except ValueError:  # just being written, unless its writer was killed at it
+            if time.time() - path.stat().st_mtime < 10:
+                continue
+            entry = {}
         if processes.alive(entry):
             alive.append(path)
         else:

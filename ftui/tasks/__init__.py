@@ -4,7 +4,7 @@ A task module has
     ROLES        names of the columns that it reads
     STRATIFY     the role whose values every split should hold in equal shares, or None
     METRICS      names of its metrics, the main one first
-    check(splits)                               raise UserError where these rows cannot be learned from
+    check(splits, columns)                         raise UserError where these rows cannot be learned from
     labels(splits)                              what the model tells apart, in order
     encode(table, tokenizer, max_length, labels)    a datasets.Dataset ready for the collator
     load_model(source, labels, **options)       the transformers model with its head
@@ -12,6 +12,7 @@ A task module has
     loss(outputs, labels, num_items_in_batch, label_smoothing)     a scalar; the sum over rows / num_items_in_batch
     metrics(logits, references)                 {name: number}
     report(logits, references, labels)          plain data for the evaluation tab
+    baseline(splits, split)                     name, rows and metrics of a simple model to compare with
     predictions(table, logits, labels)          columns of predictions.parquet
     answers(logits, labels)                     what /predict says, one dictionary a text
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ftui.tasks import resampling
+
 POINTS = 200  # of a curve, at most
 CURVES = 30  # labels with curves of their own, the most frequent
 BINS = 10
@@ -16,14 +18,16 @@ def build(scores: np.ndarray, references: np.ndarray, labels: list[str], metrics
     numbers = np.arange(len(labels))
     predicted = scores.argmax(-1)
     per_class = precision_recall_fscore_support(references, predicted, labels=numbers, zero_division=0)
+    confusion = confusion_matrix(references, predicted, labels=numbers)
     return {
         "rows": len(references),
         "metrics": metrics,
+        "interval": resampling.interval(confusion),
         "per_class": [
             {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
             for label, p, r, f, n in zip(labels, *per_class, strict=True)
         ],
-        "confusion": confusion_matrix(references, predicted, labels=numbers).tolist(),
+        "confusion": confusion.tolist(),
         "roc": _roc(scores, references, labels),
         "pr": _precision_recall(scores, references, labels),
         "calibration": _calibration(scores, references),

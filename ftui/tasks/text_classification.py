@@ -18,14 +18,14 @@ METRICS = ("f1_macro", "accuracy", "f1_micro", "f1_weighted", "mcc")
 MOST_LABELS = 2000
 
 
-def check(splits: dict[str, pa.Table]) -> None:
-    """At least two labels among the training rows, and not so many that they can't be classes."""
-    found = Counter(splits["train"]["label"].to_pylist())
+def check(splits: dict[str, pa.Table], columns: dict[str, str]) -> None:
+    """At least two labels, and not so many that they can hardly be classes; `columns` name the roles in the message."""
+    found = Counter(label for table in splits.values() for label in table["label"].to_pylist())
     if len(found) < 2:
-        raise UserError("one_label", label=next(iter(found), "-"))
+        raise UserError("one_class", column=columns["label"], label=next(iter(found), "-"))
     rows = sum(found.values())
     if len(found) > MOST_LABELS or (rows >= 20 and len(found) > rows / 2):
-        raise UserError("too_many_labels", labels=len(found), rows=rows)
+        raise UserError("labels_all_distinct", column=columns["label"], labels=len(found), rows=rows)
 
 
 def labels(splits: dict[str, pa.Table]) -> list[str]:
@@ -90,6 +90,13 @@ def report(logits: np.ndarray, references: np.ndarray, labels: list[str]) -> dic
     from ftui.tasks import classification_report
 
     return classification_report.build(probabilities(logits), references, labels, metrics(logits, references))
+
+
+def baseline(splits: dict[str, pa.Table], split: str) -> dict:
+    """A simple model of the same training rows, scored on one split: what fine-tuning has to beat."""
+    from ftui.tasks import tfidf
+
+    return tfidf.score(splits["train"], splits[split])
 
 
 def predictions(table: pa.Table, logits: np.ndarray, labels: list[str]) -> dict[str, list]:

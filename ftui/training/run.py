@@ -35,7 +35,7 @@ def train(context: Context) -> bool:
     from ftui.data import preparing
 
     prepared = preparing.prepare(recipe.data, run.home, task.ROLES, task.STRATIFY)
-    task.check(prepared.splits)
+    task.check(prepared.splits, prepared.columns)
     splits = prepared.splits
     labels = task.labels(splits)
     counts = {name: splits[name].num_rows if name in splits else 0 for name in ("train", "validation", "test")}

@@ -27,6 +27,9 @@ print(json.dumps({"rows": dataset.card()["rows"], "growth": growth, "seconds": s
                   "columns": found, "last": last, "growth_after": peak() - before}))
 """
 
+# A new process takes over the peak of the one that started it: the tests' own, which is large, must not be that one.
+LAUNCH = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', *sys.argv[1:]]).returncode)"
+
 
 def write(path: Path, rows: int, encoding: str) -> None:
     """About 100 bytes a row; some cells with quotes, delimiters and line breaks."""
@@ -47,12 +50,9 @@ def test_memory(tmp_path: Path, encoding: str, rows: int) -> None:
     path = tmp_path / "big.csv"
     write(path, rows, encoding)
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT, str(path), str(tmp_path / "home")],
-        cwd=REPO,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+        [sys.executable, "-c", LAUNCH, IMPORT, str(path), str(tmp_path / "home")],
+        cwd=REPO, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     print(
@@ -62,4 +62,4 @@ def test_memory(tmp_path: Path, encoding: str, rows: int) -> None:
     assert found["counts"] == [["负面", rows * 9 // 10], ["正面", rows // 10]]
     assert found["columns"] == {"text": "评论内容", "label": "情感标签"}
     assert found["last"][0]["情感标签"] == "负面"
-    assert found["growth"] < LIMIT
+    assert 5 * 2**20 < found["growth"] < LIMIT  # below the first number nothing would have been measured

@@ -8,7 +8,7 @@ import pytest
 from ftui.core.errors import UserError
 from ftui.core.recipe import Data
 from ftui.data import intake
-from ftui.data.preparing import Prepared, prepare
+from ftui.data.preparing import Prepared, prepare, usable
 
 
 @pytest.fixture
@@ -115,6 +115,14 @@ def test_named_columns_come_before_guessed_ones(run) -> None:
     assert run(content, columns={"label": "class", "text": "label"}).columns == {"text": "label", "label": "class"}
 
 
+def test_usable_rows_of_one_class(home, load) -> None:
+    """What is to be scored needs no second class, and is not split."""
+    dataset = load("评论,标签\n好,正面\n,正面\n很好,正面\n")
+    table, columns, dropped = usable(str(dataset.path), home, {}, ("text", "label"))
+    assert table.to_pylist() == [{"row": 0, "text": "好", "label": "正面"}, {"row": 2, "text": "很好", "label": "正面"}]
+    assert (columns, dropped) == ({"text": "评论", "label": "标签"}, {"empty_text": 1})
+
+
 def test_a_class_with_one_row_is_trained_on(run) -> None:
     prepared = run(reviews(30) + "only one,中性\n")
     assert "中性" in prepared.splits["train"].column("label").to_pylist()
@@ -144,9 +152,6 @@ IDS = "text,label\n" + "".join(f"text number {i},{i}\n" for i in range(40))
         ({"main": reviews(30), "columns": {"txt": "评论内容"}}, "role_unknown", "text, label"),
         ({"main": reviews(30), "columns": {"text": "情感标签", "label": "情感标签"}}, "column_twice", "情感标签"),
         ({"main": "en,zh\n" + "".join(f"sentence {i},句子 {i}\n" for i in range(9))}, "column_not_guessed", "en, zh"),
-        ({"main": "text,label\n" + "good,正面\n" * 30}, "one_class", "正面"),
-        ({"main": "text,label\n" + "good,正面\n" * 30 + "bad,\n"}, "one_class", "正面"),
-        ({"main": IDS}, "labels_all_distinct", "40"),
         ({"main": "text,label\ngood,1\nbad,0\n"}, "too_few_rows", "2"),
         ({"main": "text,label\n,1\n,0\ngood,\n"}, "too_few_rows", "0"),
         ({"main": reviews(30), "test": reviews(9, "text,label")}, "column_missing", "test_path.csv"),
@@ -170,6 +175,9 @@ def test_what_the_user_can_mend(run, arguments: dict, code: str, said: str) -> N
         ("/nowhere/at/all", "file_missing"),
         ("~/nothing/there/is", "file_missing"),
         ("中文路径", "file_missing"),
+        ("很长" * 2000, "file_missing"),
+        ("nul\x00byte.csv", "file_missing"),
+        ("~nobody-of-this-name/a.csv", "file_missing"),
         ("FOLDER", "data_is_folder"),
         ("owner/name-that-nobody-has", "hub_unreachable"),
     ],

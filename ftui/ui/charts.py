@@ -1,0 +1,366 @@
+"""Charts: pure functions from plain data to a plotly figure. Words come in the page's language, colours from ftui.ui.style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from ftui.core import languages
+from ftui.ui import style
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+MOST_BARS = 20  # labels in a bar chart; the rest is one bar
+MOST_CLASSES = 20  # rows of a confusion matrix, curves of a ROC chart: what can still be read
+MOST_POINTS = 600  # of a line; more than a screen has pixels helps nobody
+
+
+def curves(series: dict[str, Sequence[tuple[float, float]]], lang: str, log_scale: bool = False) -> go.Figure | None:
+    """Metrics over steps: {"loss": [(step, value)], "validation_loss": ...}. The prefix chooses colour and word."""
+    import plotly.graph_objects as go
+
+    shown = {name: points for name, points in series.items() if points}
+    if not shown:
+        return None
+    several = {_bare(name) for name in shown}
+    figure = _figure(
+        xaxis={"title": {"text": languages.text("axis_step", lang)}}, yaxis={"type": "log" if log_scale else "linear"}
+    )
+    dashes = ["solid", "dot", "dash", "dashdot"]
+    for name, points in shown.items():
+        points = thin(points)
+        split = next((s for s in ("validation", "test") if name.startswith(s + "_")), "train")
+        colour = {"train": style.TRAIN, "validation": style.VALIDATION, "test": style.TEST}[split]
+        word = languages.text("split_" + split, lang) if len(several) == 1 else metric_name(name, lang)
+        few = len(points) <= 30
+        figure.add_trace(
+            go.Scatter(
+                x=[step for step, _ in points],
+                y=[value for _, value in points],
+                name=word,
+                mode="lines+markers" if few else "lines",
+                line={
+                    "color": colour,
+                    "width": 2,
+                    "dash": dashes[sorted(several).index(_bare(name)) % 4] if len(several) > 1 else "solid",
+                },
+                marker={"size": 6},
+                hovertemplate="%{y:.4g}<extra>" + escape(word) + " · %{x}</extra>",
+            )
+        )
+    figure.update_layout(showlegend=len(shown) > 1, uirevision="same", margin={"t": 30 if len(shown) > 1 else 10})
+    return figure
+
+
+def line(points: Sequence[tuple[float, float]], name: str, lang: str, colour: str = style.TRAIN) -> go.Figure | None:
+    """One quantity over steps, such as the learning rate."""
+    if not points:
+        return None
+    figure = curves({name: points}, lang)
+    figure.update_traces(line={"color": colour}, mode="lines")
+    figure.update_layout(height=180, yaxis={"exponentformat": "power", "nticks": 4})
+    return figure
+
+
+def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """At most about `most` points: of each stretch its lowest and its highest, so that no spike is lost."""
+    if len(points) <= most:
+        return list(points)
+    stretch = -(-len(points) // (most // 2))
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), stretch):
+        part = points[start : start + stretch]
+        kept += sorted({min(part, key=lambda p: p[1]), max(part, key=lambda p: p[1])})
+    return sorted({points[0], *kept, points[-1]})
+
+
+def label_counts(counts: Sequence[tuple[str, int]], lang: str) -> go.Figure | None:
+    """Rows per label, most frequent first; beyond MOST_BARS the rest is one bar."""
+    import plotly.graph_objects as go
+
+    if not counts:
+        return None
+    bars = [(short(label), n) for label, n in counts[:MOST_BARS]]
+    if len(counts) > MOST_BARS:
+        bars.append(
+            (languages.text("other_labels", lang, n=len(counts) - MOST_BARS), sum(n for _, n in counts[MOST_BARS:]))
+        )
+    total = sum(n for _, n in counts)
+    rows = languages.text("rows", lang)
+    figure = _figure(
+        height=max(150, 46 + 30 * len(bars)),
+        xaxis={"visible": False, "range": [0, max(n for _, n in bars) * 1.28]},
+        yaxis={
+            "autorange": "reversed",
+            "showgrid": False,
+            "ticks": "",
+            "type": "category",
+            "tickvals": list(range(len(bars))),
+        }
+        | {"ticktext": [label for label, _ in bars], "tickfont": {"color": style.INK, "size": 12.5}},
+        bargap=0.35,
+        margin={"l": 10, "t": 6, "b": 6},
+    )
+    figure.add_trace(
+        go.Bar(
+            x=[n for _, n in bars],
+            y=list(range(len(bars))),
+            orientation="h",
+            marker={"color": style.ACCENT, "cornerradius": 4},
+            text=[f"{n:,} · {n / total:.0%}" for _, n in bars],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x:,} " + rows + "<extra></extra>",
+        )
+    )
+    return figure
+
+
+def lengths(data: dict, cut: int | None, lang: str) -> go.Figure | None:
+    """How long the texts are: `data` as from ftui.data.inspecting.lengths; `cut` marks the length at which they are cut."""
+    import plotly.graph_objects as go
+
+    edges, counts = data["edges"], data["counts"]
+    if not counts:
+        return None
+    figure = _figure(
+        height=230,
+        xaxis={"title": {"text": languages.text("axis_" + data["unit"], lang)}, "showgrid": False},
+        yaxis={"title": {"text": languages.text("axis_rows", lang)}},
+        bargap=0.06,
+    )
+    middles = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+    figure.add_trace(
+        go.Bar(
+            x=middles,
+            y=counts,
+            width=[(b - a) * 0.94 for a, b in zip(edges, edges[1:], strict=False)],
+            customdata=list(zip(edges, edges[1:], strict=False)),
+            marker={"color": style.ACCENT},
+            hovertemplate="%{customdata[0]:.0f} – %{customdata[1]:.0f}: %{y:,}<extra></extra>",
+        )
+    )
+    if cut is not None and edges[0] <= cut <= edges[-1]:
+        figure.add_vline(x=cut, line={"color": style.BAD, "width": 1.5, "dash": "dash"})
+        note = languages.text("cut_here", lang, n=cut)
+        figure.add_annotation(
+            x=cut, y=1, yref="paper", text=note, showarrow=False, xanchor="right", xshift=-6, font={"color": style.BAD}
+        )
+    return figure
+
+
+def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], lang: str) -> go.Figure | None:
+    """Rows are true, columns predicted; the colour is the share of the true label's rows, the text count and share.
+
+    Beyond MOST_CLASSES only the classes with the most rows are drawn (the caller says so)."""
+    import plotly.graph_objects as go
+
+    chosen = most_frequent(matrix)
+    if not chosen:
+        return None
+    counts = [[matrix[i][j] for j in chosen] for i in chosen]
+    totals = [sum(matrix[i]) or 1 for i in chosen]
+    shares = [[n / total for n in row] for row, total in zip(counts, totals, strict=True)]
+    n = len(chosen)
+    ticks = {
+        "tickvals": list(range(n)),
+        "ticktext": [short(labels[i], 14) for i in chosen],
+        "showgrid": False,
+        "ticks": "",
+    }
+    ticks |= {"tickfont": {"size": 12 if n <= 10 else 10, "color": style.INK}}
+    figure = _figure(
+        height=max(280, min(620, 130 + 46 * n)),
+        xaxis={
+            **ticks,
+            "title": {"text": languages.text("predicted", lang)},
+            "side": "bottom",
+            "range": [-0.5, n - 0.5],
+        },
+        yaxis={**ticks, "title": {"text": languages.text("true", lang)}, "range": [n - 0.5, -0.5]},
+        margin={"t": 8},
+    )
+    hover = "{}: %{{customdata[0]}}<br>{}: %{{customdata[1]}}<br>%{{customdata[2]:,}} · %{{z:.1%}}<extra></extra>"
+    names = [short(labels[i], 60) for i in chosen]
+    figure.add_trace(
+        go.Heatmap(
+            z=shares,
+            customdata=[[(names[i], names[j], counts[i][j]) for j in range(n)] for i in range(n)],
+            colorscale=[[0, "var(--matrix-0)"], [1, "var(--matrix-1)"]],
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=3,
+            ygap=3,
+            hovertemplate=hover.format(languages.text("true", lang), languages.text("predicted", lang)),
+        )
+    )
+    if n <= 12:
+        for i in range(n):
+            for j in range(n):
+                text = f"<b>{counts[i][j]:,}</b>" + (f"<br>{shares[i][j]:.0%}" if n <= 8 else "")
+                colour = "#ffffff" if shares[i][j] > 0.5 else style.INK
+                figure.add_annotation(
+                    x=j, y=i, text=text, showarrow=False, font={"color": colour, "size": 13 if n <= 8 else 11}
+                )
+    return figure
+
+
+def most_frequent(matrix: Sequence[Sequence[int]], most: int = MOST_CLASSES) -> list[int]:
+    """Numbers of the classes with the most true rows, in the order of the labels."""
+    support = [sum(row) for row in matrix]
+    return sorted(sorted(range(len(support)), key=lambda i: -support[i])[:most])
+
+
+def per_class(rows: Sequence[dict], lang: str) -> go.Figure | None:
+    """Precision, recall and F1 of each class as grouped bars."""
+    import plotly.graph_objects as go
+
+    rows = sorted(rows, key=lambda row: -row["support"])[:MOST_CLASSES]
+    if not rows:
+        return None
+    figure = _figure(
+        height=max(200, 70 + 46 * len(rows)),
+        xaxis={"range": [0, 1.02], "tickformat": ".1f"},
+        yaxis={
+            "autorange": "reversed",
+            "showgrid": False,
+            "tickvals": list(range(len(rows))),
+            "ticktext": [short(r["label"], 14) for r in rows],
+        }
+        | {"tickfont": {"color": style.INK, "size": 12}},
+        bargap=0.28,
+        bargroupgap=0.08,
+        margin={"t": 30, "l": 10},
+    )
+    for score, colour in (("precision", style.SERIES[0]), ("recall", style.SERIES[1]), ("f1", style.SERIES[3])):
+        figure.add_trace(
+            go.Bar(
+                x=[row[score] for row in rows],
+                y=list(range(len(rows))),
+                orientation="h",
+                name=metric_name(score, lang),
+                marker={"color": colour, "cornerradius": 3},
+                hovertemplate="%{x:.3f}<extra>" + metric_name(score, lang) + "</extra>",
+            )
+        )
+    return figure
+
+
+def roc(curves: Sequence[dict], lang: str) -> go.Figure | None:
+    """True over false positive rate, one line a label; the dashed line is guessing."""
+    names = {"x": languages.text("axis_fpr", lang), "y": languages.text("axis_tpr", lang)}
+    return _one_a_label(curves, "auc", "AUC", names, diagonal=True)
+
+
+def precision_recall(curves: Sequence[dict], lang: str) -> go.Figure | None:
+    """Precision over recall, one line a label."""
+    names = {"x": metric_name("recall", lang), "y": metric_name("precision", lang)}
+    return _one_a_label(curves, "ap", "AP", names, diagonal=False)
+
+
+def _one_a_label(curves: Sequence[dict], score: str, score_name: str, names: dict, diagonal: bool) -> go.Figure | None:
+    import plotly.graph_objects as go
+
+    if not curves:
+        return None
+    figure = _figure(
+        height=300,
+        xaxis={"range": [-0.02, 1.02], "title": {"text": names["x"]}, "tickformat": ".1f"},
+        yaxis={"range": [-0.02, 1.04], "title": {"text": names["y"]}, "tickformat": ".1f"},
+        legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.04, "yanchor": "bottom"},
+    )
+    if diagonal:
+        guess = {"color": style.BASE, "dash": "dash", "width": 1}
+        figure.add_trace(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=guess, showlegend=False, hoverinfo="skip"))
+    few = sorted(curves, key=lambda curve: -curve[score])[: len(style.SERIES)]
+    for curve, colour in zip(few, style.SERIES, strict=False):
+        name = f"{short(curve['label'], 18)} · {score_name} {curve[score]:.3f}"
+        trace = go.Scatter(x=curve["x"], y=curve["y"], name=name, mode="lines", line={"color": colour, "width": 2})
+        figure.add_trace(trace.update(hovertemplate="%{x:.3f}, %{y:.3f}<extra>" + name + "</extra>"))
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def calibration(data: dict, lang: str) -> go.Figure | None:
+    """How often the model is right at each confidence; on the dashed line it is as sure as it should be."""
+    import plotly.graph_objects as go
+
+    bins = data["bins"]
+    if not bins:
+        return None
+    figure = _figure(
+        height=300,
+        xaxis={"range": [0, 1.02], "title": {"text": languages.text("axis_confidence", lang)}, "tickformat": ".1f"},
+        yaxis={"range": [0, 1.04], "title": {"text": languages.text("axis_right", lang)}, "tickformat": ".1f"},
+    )
+    line = {"color": style.BASE, "dash": "dash", "width": 1}
+    figure.add_trace(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, showlegend=False, hoverinfo="skip"))
+    figure.add_trace(
+        go.Bar(
+            x=[(b["low"] + b["high"]) / 2 for b in bins],
+            y=[b["accuracy"] for b in bins],
+            width=[(b["high"] - b["low"]) * 0.9 for b in bins],
+            customdata=[(b["confidence"], b["count"]) for b in bins],
+            marker={"color": style.TUNED, "opacity": 0.85},
+            hovertemplate="%{customdata[0]:.2f} → %{y:.2f} · %{customdata[1]:,} "
+            + languages.text("rows", lang)
+            + "<extra></extra>",
+            showlegend=False,
+        )
+    )
+    return figure
+
+
+def confidence(data: dict, lang: str) -> go.Figure | None:
+    """How sure the model was where it was right and where it was wrong."""
+    import plotly.graph_objects as go
+
+    edges = data["edges"]
+    if not any(data["right"]) and not any(data["wrong"]):
+        return None
+    figure = _figure(
+        height=300,
+        barmode="stack",
+        bargap=0.06,
+        xaxis={"title": {"text": languages.text("axis_confidence", lang)}, "showgrid": False, "tickformat": ".1f"},
+        yaxis={"title": {"text": languages.text("axis_rows", lang)}},
+        margin={"t": 30},
+    )
+    middles = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+    for name, colour in (("right", style.TUNED), ("wrong", style.VALIDATION)):
+        word = languages.text(name, lang)
+        trace = go.Bar(x=middles, y=data[name], name=word, marker={"color": colour})
+        figure.add_trace(trace.update(hovertemplate="%{x:.2f}: %{y:,}<extra>" + word + "</extra>"))
+    first = next(i for i, pair in enumerate(zip(data["right"], data["wrong"], strict=True)) if any(pair))
+    figure.update_xaxes(range=[edges[first], edges[-1]])
+    return figure
+
+
+def short(text: str, most: int = 24) -> str:
+    """A label that fits; plotly reads HTML in texts, so it is escaped here."""
+    text = " ".join(str(text).split()) or "∅"
+    return escape(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def metric_name(name: str, lang: str) -> str:
+    """`validation_f1_macro` as people say it. Metrics that the catalogue does not have keep their name."""
+    split = next((s for s in ("validation", "test") if name.startswith(s + "_")), None)
+    bare = _bare(name)
+    known = languages.catalogue("interface").get("metric_" + bare)
+    word = known[lang] if known else bare
+    return f"{word} · {languages.text('split_' + split, lang)}" if split else word
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("validation_").removeprefix("test_")
+
+
+def _figure(**layout: object) -> go.Figure:
+    import plotly.graph_objects as go
+
+    figure = go.Figure(layout=style.LAYOUT)
+    figure.update_layout(**layout)
+    return figure

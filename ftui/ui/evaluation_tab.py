@@ -1,0 +1,208 @@
+"""Step 4: how good the model is, and where it errs."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable
+
+import gradio as gr
+
+from ftui.core import languages
+from ftui.core.errors import UserError
+from ftui.core.home import Home, Run
+from ftui.ui import charts, pieces
+from ftui.ui.page import QUIET, Page, chart, draw, go_to, html
+
+MAIN = ("accuracy", "f1_macro", "mcc", "loss")
+PAGE_ROWS = 20
+
+# ---- handlers
+
+
+def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
+    """(empty, view, split choice, tiles, line, confusion, classes, table, roc, pr, calibration, confidence)."""
+    report = _report(home, run_id)
+    if report is None:
+        waiting = "evaluation_wait" if _run(home, run_id) else "evaluation_empty"
+        message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
+        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 10))
+    names = [name for name in ("test", "validation") if name in report["splits"]]
+    split = split if split in names else names[0]
+    part = report["splits"][split]
+    choices = [(languages.text("split_" + name, lang), name) for name in names]
+    shown = len(charts.most_frequent(part["confusion"]))
+    return (
+        gr.HTML(visible=False),
+        gr.Column(visible=True),
+        gr.Radio(choices=choices, value=split, visible=len(names) > 1),
+        tiles(part, split, lang),
+        caption(report, split, lang),
+        draw(charts.confusion(part["confusion"], report["labels"], lang)),
+        languages.text("confusion_some", lang, n=shown, all=len(report["labels"]))
+        if shown < len(report["labels"])
+        else "",
+        class_table(part["per_class"], lang),
+        draw(charts.roc(part["roc"], lang)),
+        draw(charts.precision_recall(part["pr"], lang)),
+        draw(charts.calibration(part["calibration"], lang)),
+        draw(charts.confidence(part["confidence"], lang)),
+    )
+
+
+def tiles(part: dict, split: str, lang: str) -> str:
+    """The figures at the head, each with the rows that it was measured on."""
+    measured = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
+    shown = [name for name in MAIN if name in part["metrics"]]
+    items = [(charts.metric_name(name, lang), pieces.number(part["metrics"][name]), measured) for name in shown]
+    items.append((languages.text("calibration_error", lang), pieces.number(part["calibration"]["ece"]), measured))
+    return pieces.tiles(items)
+
+
+def caption(report: dict, split: str, lang: str) -> str:
+    """Which checkpoint was measured."""
+    best = report.get("best") or {}
+    if best.get("value") is None:
+        return ""
+    name = charts.metric_name(best["metric"], lang)
+    line = languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=pieces.number(best["value"]))
+    return f'<div class="ft sub">{line}</div>'
+
+
+def class_table(rows: list[dict], lang: str) -> str:
+    """Precision, recall, F1 and rows of each class, the frequent ones first."""
+    heads = [languages.text("label", lang), *(charts.metric_name(m, lang) for m in ("precision", "recall", "f1"))]
+    heads.append(languages.text("rows_cap", lang))
+    ordered = sorted(rows, key=lambda row: -row["support"])
+    cells = [
+        [
+            pieces.cell(row["label"], 80),
+            *(pieces.meter(row[m]) for m in ("precision", "recall", "f1")),
+            f"{row['support']:,}",
+        ]
+        for row in ordered
+    ]
+    title, note = languages.text("per_class", lang), languages.text("per_class_note", lang)
+    table = pieces.table(heads, cells, numeric=(4,))
+    return f'<div class="ft chart-box"><div class="h">{title}</div><div class="sub">{note}</div><div class="scroll">{table}</div></div>'
+
+
+def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: float) -> tuple:
+    """One page of the rows that the model got wrong, the most confident first: (heading, table, page field)."""
+    run = _run(home, run_id)
+    if run is None or not run.predictions.exists() or not split:
+        return "", "", gr.skip()
+    wrong, total = _mistakes(run, split)
+    pages = max(1, math.ceil(len(wrong) / PAGE_ROWS))
+    here = min(max(int(number or 1), 1), pages)
+    rows = wrong.slice((here - 1) * PAGE_ROWS, PAGE_ROWS).to_pylist()
+    cells = [
+        [
+            pieces.cell(row["text"]),
+            f'<span class="pill">{pieces.cell(row["label"], 40)}</span>',
+            f'<span class="pill wrong">{pieces.cell(row["prediction"], 40)}</span>',
+            pieces.number(row["confidence"]),
+        ]
+        for row in rows
+    ]
+    heads = [languages.text(key, lang) for key in ("text", "true", "predicted", "confidence")]
+    title = languages.text("errors_title", lang, n=len(wrong), all=total)
+    table = pieces.table(heads, cells, numeric=(3,), none=languages.text("no_errors", lang))
+    label = languages.text("page_of", lang, pages=pages, n=len(wrong))
+    return (
+        pieces.heading(title, languages.text("errors_note", lang)),
+        table,
+        gr.Number(here, label=label, maximum=pages, visible=pages > 1),
+    )
+
+
+def _mistakes(run: Run, split: str):
+    """(table of wrong rows, most confident first; rows in the split)"""
+    return _read_mistakes(run.predictions, split, run.predictions.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_mistakes(path, split: str, version: int):
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    columns = ["text", "label", "prediction", "confidence"]
+    table = pq.read_table(path, columns=["split", *columns])
+    table = table.filter(pc.equal(table["split"], split))
+    wrong = table.filter(pc.not_equal(table["label"], table["prediction"]))
+    return wrong.select(columns).sort_by([("confidence", "descending")]), table.num_rows
+
+
+def _run(home: Home, run_id: str) -> Run | None:
+    try:
+        return home.run(run_id) if run_id else None
+    except UserError:
+        return None
+
+
+def _report(home: Home, run_id: str) -> dict | None:
+    run = _run(home, run_id)
+    if run is None or not run.report.exists():
+        return None
+    report = json.loads(run.report.read_text(encoding="utf-8"))
+    return report if report["splits"] else None
+
+
+# ---- the page
+
+
+def build(page: Page) -> None:
+    """Lay out the tab and wire it."""
+    t = page.t
+    nothing = html(
+        pieces.empty("◎", t("evaluation_empty_title"), t("evaluation_empty_text")), elem_id="evaluation-empty"
+    )
+    with gr.Column(visible=False, elem_id="evaluation-view") as view:
+        with gr.Row(elem_classes=["table-tools"]):
+            line = html(elem_id="best-checkpoint")
+            split = gr.Radio([], show_label=False, container=False, elem_id="split-choice", elem_classes=["segments"])
+        figures = html(elem_id="figures")
+        with gr.Row(equal_height=True):
+            with gr.Column(min_width=300):
+                confusion = chart(t("confusion"), t("confusion_note"), elem_id="chart-confusion")
+                some = html(elem_id="confusion-some")
+            with gr.Column(min_width=300):
+                classes = html(elem_id="per-class")
+        with gr.Row(equal_height=True):
+            roc = _column(t, "roc")
+            pr = _column(t, "pr")
+        with gr.Row(equal_height=True):
+            calibration = _column(t, "calibration")
+            confidence = _column(t, "confidence")
+        title = html(elem_id="errors-title")
+        table = html(elem_id="errors")
+        number = gr.Number(
+            1, minimum=1, precision=0, label="", elem_id="errors-page", elem_classes=["pager"], visible=False
+        )
+        with gr.Row(elem_classes=["onward"]):
+            onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
+
+    outputs = [nothing, view, split, figures, line, confusion, some, classes, roc, pr, calibration, confidence]
+    gr.on(
+        [page.run.change, page.pulse.change, split.input],
+        page.bind(show),
+        [page.run, split],
+        outputs,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    listed = [page.run, split, number]
+    gr.on(
+        [split.change, page.run.change, page.pulse.change, number.input],
+        page.bind(mistakes),
+        listed,
+        [title, table, number],
+        **QUIET,
+    )
+    onward.click(lambda: go_to("playground"), [], [page.tabs], **QUIET)
+
+
+def _column(t: Callable[[str], str], name: str) -> gr.HTML:
+    with gr.Column(min_width=300):
+        return chart(t("chart_" + name), t(f"chart_{name}_note"), elem_id="chart-" + name)

@@ -1,0 +1,165 @@
+"""The settings of a run as a form: one control for each field of the recipe, made from the field itself."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gradio as gr
+
+from ftui.core import languages, recipe
+from ftui.core.recipe import Recipe
+
+# In front: what most people ever touch. The Data tab has four more (ELSEWHERE).
+FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "training.learning_rate")
+FRONT += ("training.per_device_train_batch_size",)
+ELSEWHERE = ("version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size")
+# Under Advanced: group (its title is text `group_<name>`) -> fields.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "optimisation": (
+        "training.lr_scheduler_type",
+        "training.warmup_steps",
+        "training.gradient_accumulation_steps",
+        "training.max_grad_norm",
+        "training.max_steps",
+        "training.adam_beta1",
+        "training.adam_beta2",
+        "training.adam_epsilon",
+    ),
+    "regularisation": (
+        "training.weight_decay",
+        "training.label_smoothing_factor",
+        "training.classifier_dropout",
+        "training.early_stopping_patience",
+        "training.metric_for_best_model",
+    ),
+    "lora": (
+        "strategy.r",
+        "strategy.lora_alpha",
+        "strategy.lora_dropout",
+        "strategy.target_modules",
+        "strategy.use_rslora",
+        "strategy.use_dora",
+    ),
+    "text": ("training.max_length", "data.seed", "data.validation_path", "data.test_path"),
+    "precision": (
+        "device",
+        "training.bf16",
+        "training.fp16",
+        "training.gradient_checkpointing",
+        "training.per_device_eval_batch_size",
+    ),
+    "saving": (
+        "training.eval_strategy",
+        "training.eval_steps",
+        "training.logging_steps",
+        "training.save_total_limit",
+        "training.seed",
+        "retries",
+    ),
+}
+FIELDS: tuple[str, ...] = FRONT + tuple(name for names in GROUPS.values() for name in names)
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the recipe says of one setting."""
+
+    annotation: Any
+    default: Any
+
+    @property
+    def branches(self) -> tuple:
+        """The types that it may have, Annotated and unions unfolded."""
+        return tuple(_unfold(self.annotation))
+
+    @property
+    def choices(self) -> list | None:
+        """Its values, where there are only so many."""
+        values = [v for b in self.branches if typing.get_origin(b) is Literal for v in typing.get_args(b)]
+        others = [b for b in self.branches if typing.get_origin(b) is not Literal]
+        if others == [bool] and values:
+            return [*values, "true", "false"]
+        return values if values and not others else None
+
+
+def fields() -> dict[str, Field]:
+    """Every setting of the recipe: `training.learning_rate`, `strategy.r`, `data.seed`, `device` ..."""
+    found = {}
+    for name, info in Recipe.model_fields.items():
+        if name in ("data", "training"):
+            part = {"data": recipe.Data, "training": recipe.Training}[name]
+            found |= {f"{name}.{inner}": Field(i.annotation, i.default) for inner, i in part.model_fields.items()}
+        elif name != "strategy":
+            found[name] = Field(info.annotation, info.default)
+    found["strategy.name"] = Field(Literal[tuple(recipe.STRATEGIES)], "full")
+    for part in recipe.STRATEGIES.values():
+        found |= {
+            f"strategy.{inner}": Field(i.annotation, i.default)
+            for inner, i in part.model_fields.items()
+            if inner != "name"
+        }
+    return found
+
+
+def control(name: str, lang: str, **options: Any) -> gr.components.Component:
+    """The control of one setting, with its label, its line of explanation and its value to begin with."""
+    field = fields()[name]
+    label, info = languages.setting(name, lang)
+    common = {"label": label, "info": info, "elem_id": "set-" + name.replace(".", "-").replace("_", "-"), **options}
+    value = field.default
+    if field.choices:
+        return gr.Dropdown([str(c) for c in field.choices], value=_shown(value), **common)
+    if field.branches == (bool,):
+        return gr.Checkbox(value, **common)
+    if set(field.branches) <= {int, float} and value is not None:
+        return gr.Number(value, **common)
+    return gr.Textbox(
+        _shown(value), max_lines=1, placeholder=languages.text("left_out", lang) if value is None else None, **common
+    )
+
+
+def content(values: dict[str, Any]) -> dict:
+    """What the controls say, as the recipe's plain data; checked by ftui.core.recipe.build.
+
+    An empty text field is null; of the strategies' settings only those of the chosen one stay.
+    """
+    own = recipe.STRATEGIES[values["strategy.name"]].model_fields
+    plain: dict = {"data": {}, "strategy": {}, "training": {}}
+    for name, value in values.items():
+        if isinstance(value, str):
+            value = value.strip() or None
+            value = {"true": True, "false": False}.get(value, value)
+        if name == "strategy.target_modules" and isinstance(value, str) and "," in value:
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        part, _, inner = name.rpartition(".")
+        if part == "strategy" and inner not in own:
+            continue
+        (plain[part] if part else plain)[inner] = value
+    return plain
+
+
+def label_of(field: str, lang: str) -> str:
+    """What the form calls a field of the recipe, for error messages; its plain name where the form has none."""
+    known = languages.catalogue("settings").get(field)
+    return known[lang][0] if known else field
+
+
+def named(values: Sequence[Any]) -> dict[str, Any]:
+    """The controls' values, which come in the order of FIELDS, by name."""
+    return dict(zip(FIELDS, values, strict=True))
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unfold(annotation: Any) -> list:
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _unfold(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [b for a in typing.get_args(annotation) for b in _unfold(a) if b is not type(None)]
+    return [annotation]

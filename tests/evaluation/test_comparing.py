@@ -1,0 +1,94 @@
+import doctest
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+from ftui.evaluation import comparing
+from ftui.tasks import classification_report, resampling, tfidf
+from tests.conftest import reviews
+
+
+def predictions(path, true, predicted):
+    n = len(true)
+    table = {"split": ["test"] * n, "row": list(range(n)), "text": ["t"] * n, "label": list(true), "prediction": list(predicted)}
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Truth, a good model, a bad one, on 400 rows of three labels."""
+    rng = np.random.default_rng(1)
+    true = rng.choice(["a", "b", "c"], 400)
+    good = np.where(rng.random(400) < 0.9, true, rng.choice(["a", "b", "c"], 400))
+    bad = np.where(rng.random(400) < 0.5, true, rng.choice(["a", "b", "c"], 400))
+    return true, good, predictions(tmp_path / "good", true, good), bad, predictions(tmp_path / "bad", true, bad)
+
+
+def test_the_difference_and_whether_it_is_chance(three):
+    true, good, good_path, bad, bad_path = three
+    told = comparing.compare(bad_path, good_path)
+    assert told["rows"] == 400
+    assert told["metrics"]["accuracy"] == pytest.approx([accuracy_score(true, bad), accuracy_score(true, good)])
+    expected = [f1_score(true, bad, average="macro"), f1_score(true, good, average="macro")]
+    assert told["metrics"]["f1_macro"] == pytest.approx(expected)
+    assert told["interval"][0] < told["difference"] < told["interval"][1]
+    assert not told["chance"]
+    assert told["p_value"] < 1e-6
+    same = comparing.compare(good_path, good_path)
+    assert same["difference"] == 0
+    assert same["p_value"] == 1
+    assert same["chance"]
+
+
+def test_only_shared_rows_count(three, tmp_path):
+    true, good, good_path, *_ = three
+    half = predictions(tmp_path / "half", true[:100], good[:100])
+    assert comparing.compare(good_path, half)["rows"] == 100
+    other = predictions(tmp_path / "other", ["z"] * 5, ["z"] * 5)
+    assert comparing.compare(good_path, other) is None
+
+
+def test_the_interval_holds_the_value_and_is_that_of_drawing_rows(three):
+    true, good, *_ = three
+    told = resampling.interval(confusion_matrix(true, good))
+    rng = np.random.default_rng(0)
+    drawn = [f1_score(true[i], good[i], average="macro") for i in (rng.integers(0, 400, 400) for _ in range(1000))]
+    assert told["f1_macro"] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.01)
+    assert told["accuracy"][0] < accuracy_score(true, good) < told["accuracy"][1]
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(comparing).failed == 0
+
+
+def test_tfidf_learns_in_both_languages():
+    rows = reviews(300)
+    table = pa.table({"text": [t for t, _ in rows], "label": [label for _, label in rows]})
+    told = tfidf.score(table.slice(0, 200), table.slice(200))
+    assert told["metrics"]["accuracy"] > 0.95
+    assert told["rows"] == 200
+    english = pa.table({"text": ["good film", "bad film"] * 30, "label": ["p", "n"] * 30})
+    assert tfidf.score(english, english)["metrics"]["accuracy"] == 1
+
+
+def test_report_against_hand_worked_numbers():
+    scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+    told = classification_report.build(scores, np.array([0, 1, 1, 1]), ["n", "p"], {})
+    assert told["confusion"] == [[1, 0], [1, 2]]
+    assert told["per_class"][1] == {"label": "p", "precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "support": 3}
+    assert [curve["label"] for curve in told["roc"]] == ["p"]
+    assert told["roc"][0]["auc"] == 1.0
+    # bins: 0.6 (wrong), 0.7 (right), 0.8 (right), 0.9 (right): mean of |confidence - right| = (0.6 + 0.3 + 0.2 + 0.1) / 4
+    assert told["calibration"]["ece"] == pytest.approx(0.3)
+    assert sum(told["confidence"]["wrong"]) == 1
+
+
+def test_report_with_a_label_that_never_occurs():
+    scores = np.eye(3)[[0, 1, 0, 1]] * 0.9 + 0.05
+    told = classification_report.build(scores, np.array([0, 1, 1, 0]), ["a", "b", "c"], {})
+    assert told["per_class"][2]["support"] == 0
+    assert {curve["label"] for curve in told["roc"]} == {"a", "b"}
