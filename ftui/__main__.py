@@ -284,6 +284,14 @@ def export(
 
 
 @app.command()
+def script(run: str, home: HomeOption = None) -> None:
+    """Print the run as a plain Python script that needs transformers alone."""
+    from ftui import jobs
+
+    print(jobs.script(homes.resolve(home).run(run)))
+
+
+@app.command()
 def serve(
     run: str,
     host: str = "127.0.0.1",

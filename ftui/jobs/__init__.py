@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
+from ftui.core import starters
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
 from ftui.jobs import processes
 from ftui.jobs.summaries import summaries, summary
 
-__all__ = ["delete", "resume", "serving", "start", "start_training", "state", "stop", "stop_other_servers", "summaries", "summary"]
+__all__ = ["delete", "resume", "script", "serving", "start", "start_training", "state", "stop", "stop_other_servers", "summaries", "summary"]
 
 
 def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
@@ -95,6 +96,17 @@ def delete(run: Run) -> None:
     trash = run.path.with_name(f".{run.id}.deleted")
     run.path.rename(trash)
     shutil.rmtree(trash, ignore_errors=True)
+
+
+def script(run: Run) -> str:
+    """The run as a plain Python script (ftui.artifacts.script)."""
+    from ftui.artifacts import script as scripts
+    from ftui.data import intake
+    from ftui.training import models
+
+    recipe = recipes.load(run.recipe)
+    card = intake.open_dataset(Path(recipe.data.path)).card()
+    return scripts.write(recipe, card, recipe.learning_rate(starters.count(recipe.model)), models.local(recipe.model))
 
 
 def stop_other_servers(run: Run) -> None:

@@ -1,0 +1,169 @@
+"""A recipe as a plain Python script: the same fine-tuning with transformers alone, for reading, changing and keeping."""
+
+from __future__ import annotations
+
+from ftui.core.recipe import Recipe
+
+READERS = {
+    "csv": "pd.read_csv({path!r}, dtype=str{csv})",
+    "tsv": "pd.read_csv({path!r}, dtype=str{csv})",
+    "jsonl": "pd.read_json({path!r}, lines=True, dtype=str)",
+    "json": "pd.read_json({path!r}, dtype=str)",
+    "parquet": "pd.read_parquet({path!r}).astype(str)",
+    "xlsx": "pd.read_excel({path!r}, dtype=str)",
+    "hub": "load_dataset({path!r}, split='train').to_pandas().astype(str)",
+}
+
+TEMPLATE = '''"""Fine-tunes {model} on {path}: what ftui did, with transformers alone.
+
+    pip install torch transformers datasets scikit-learn pandas{peft_package}
+    python train.py
+"""
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset{load_dataset}
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.model_selection import train_test_split
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+MODEL = {model_path!r}
+TEXT, LABEL = {text!r}, {label!r}
+
+# rows: {test_percent} % to test, stratified; of the others {validation_percent} % to validate
+rows = {reader}[[TEXT, LABEL]].dropna()
+labels = sorted(rows[LABEL].unique())
+train, test = train_test_split(rows, test_size={test_size}, stratify=rows[LABEL], random_state={data_seed})
+train, validation = train_test_split(train, test_size={validation_size}, stratify=train[LABEL], random_state={data_seed})
+
+set_seed({seed})
+tokenizer = AutoTokenizer.from_pretrained(MODEL)
+tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+model = AutoModelForSequenceClassification.from_pretrained(
+    MODEL,
+    dtype="float32",
+    num_labels=len(labels),
+    id2label=dict(enumerate(labels)),
+    label2id={{label: number for number, label in enumerate(labels)}},
+)
+model.config.pad_token_id = tokenizer.pad_token_id
+{strategy}
+
+def encode(part):
+    encoded = dict(tokenizer(list(part[TEXT]), truncation=True, max_length={max_length}))
+    return Dataset.from_dict(encoded | {{"labels": [labels.index(label) for label in part[LABEL]]}})
+
+
+def metrics(prediction):
+    guess = np.argmax(prediction.predictions, axis=-1)
+    return {{
+        "accuracy": accuracy_score(prediction.label_ids, guess),
+        "f1_macro": f1_score(prediction.label_ids, guess, average="macro"),
+    }}
+
+
+trainer = Trainer(
+    model=model,
+    args=TrainingArguments(
+        output_dir="checkpoints",
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_{best}",
+{arguments}
+    ),
+    train_dataset=encode(train),
+    eval_dataset=encode(validation),
+    processing_class=tokenizer,
+    data_collator=DataCollatorWithPadding(tokenizer),
+    compute_metrics=metrics,
+)
+trainer.train()
+print(trainer.evaluate(encode(test), metric_key_prefix="test"))
+trainer.save_model("model")
+'''
+
+STRATEGIES = {
+    "full": "",
+    "frozen": """
+for parameter in model.base_model.parameters():  # the head alone is trained
+    parameter.requires_grad = False
+""",
+    "last_n": """
+layers = next(m for n, m in model.base_model.named_modules() if n.endswith(("layer", "layers", ".h", "block")))
+for parameter in model.base_model.parameters():  # the last {n} layers and the head are trained
+    parameter.requires_grad = False
+for parameter in layers[-{n}:].parameters():
+    parameter.requires_grad = True
+""",
+    "lora": """
+from peft import LoraConfig, get_peft_model
+
+model = get_peft_model(
+    model,
+    LoraConfig(
+        task_type="SEQ_CLS",
+        r={r},
+        lora_alpha={lora_alpha},
+        lora_dropout={lora_dropout},
+        target_modules={target_modules!r},
+        use_rslora={use_rslora},
+        use_dora={use_dora},
+    ),
+)
+""",
+}
+
+# Settings that TrainingArguments has under the same name.
+SAME = (
+    "num_train_epochs", "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "lr_scheduler_type",
+    "warmup_steps", "gradient_accumulation_steps", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon",
+    "weight_decay", "label_smoothing_factor", "fp16", "gradient_checkpointing", "save_total_limit", "seed",
+)  # fmt: skip
+
+
+def write(recipe: Recipe, card: dict, learning_rate: float, model_path: str | None = None) -> str:
+    """The script's text. `card` is the data set's; `model_path` where the model's files lie, if not at `recipe.model`."""
+    settings = recipe.training
+    csv = ""
+    if card["encoding"] and card["encoding"].lower() not in ("utf-8", "ascii"):
+        csv += f", encoding={card['encoding']!r}"
+    if card["delimiter"] and card["delimiter"] != ",":
+        csv += f", sep={card['delimiter']!r}"
+    reader = READERS.get(card["format"].removesuffix(".gz"), READERS["csv"])
+    arguments = {"learning_rate": learning_rate} | {name: getattr(settings, name) for name in SAME}
+    if settings.bf16 != "auto":
+        arguments["bf16"] = settings.bf16
+    if recipe.device == "cpu":
+        arguments["use_cpu"] = True
+    strategy = recipe.strategy.model_dump()
+    if strategy.get("target_modules") == "auto":
+        strategy["target_modules"] = None
+    return TEMPLATE.format(
+        model=recipe.model,
+        model_path=model_path or recipe.model,
+        path=card["name"],
+        peft_package=" peft" if recipe.strategy.name == "lora" else "",
+        load_dataset=", load_dataset" if card["format"] == "hub" else "",
+        text=recipe.data.columns.get("text", "text"),
+        label=recipe.data.columns.get("label", "label"),
+        reader=reader.format(path=card["name"], csv=csv),
+        test_size=recipe.data.test_size,
+        test_percent=round(100 * recipe.data.test_size),
+        validation_size=recipe.data.validation_size,
+        validation_percent=round(100 * recipe.data.validation_size),
+        data_seed=recipe.data.seed,
+        seed=settings.seed,
+        max_length=512 if settings.max_length == "auto" else settings.max_length,
+        strategy=STRATEGIES[recipe.strategy.name].format(**strategy),
+        best=(settings.metric_for_best_model or "loss").removeprefix("validation_"),
+        arguments="\n".join(f"        {name}={value!r}," for name, value in arguments.items()),
+    )

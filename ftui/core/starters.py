@@ -1,0 +1,36 @@
+"""What is known of the base models on this machine without loading them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import struct
+from pathlib import Path
+
+from ftui.core.home import starter_models
+
+UNKNOWN = 110_000_000  # weights: the size of a base encoder, for models that are not here to be counted
+
+
+def found() -> dict[str, int]:
+    """{name of a starter model: number of weights}"""
+    return {p.parent.name: weights(p.parent) for p in sorted(starter_models().glob("*/config.json"))}
+
+
+def count(model: str) -> int:
+    """Weights of a model by its name or folder, UNKNOWN where its files are not on this machine."""
+    folder = starter_models() / model if model.startswith("starter-") else Path(model)
+    return (weights(folder) if model and folder.is_dir() else 0) or UNKNOWN
+
+
+@functools.lru_cache(maxsize=64)
+def weights(folder: Path) -> int:
+    """Numbers in all safetensors files of a folder, read from their headers; 0 where there are none."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with open(path, "rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+        total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return total
