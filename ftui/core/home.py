@@ -27,7 +27,7 @@ _DATASET_ID = re.compile(r"[0-9a-f]{16}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-def write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict | list) -> None:
     """Write elsewhere and rename: a file that exists is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(2)}")
     temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -129,6 +129,21 @@ class Run:
     def exports(self) -> Path:
         return self.path / "exports"
 
+    def about(self) -> dict[str, str]:
+        """What people wrote about the run: {"name", "note"}, each perhaps empty."""
+        try:
+            written = json.loads((self.path / "about.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            written = {}
+        return {"name": str(written.get("name", "")), "note": str(written.get("note", ""))}
+
+    def write_about(self, name: str | None = None, note: str | None = None) -> None:
+        """Rename the run or note something; None leaves what is there."""
+        about = self.about()
+        about["name"] = about["name"] if name is None else " ".join(name.split())[:200]
+        about["note"] = about["note"] if note is None else note[:10_000]
+        write_json(self.path / "about.json", about)
+
     def new_job(self, kind: str, options: dict | None = None) -> Job:
         """A new job folder with its card; it is started by ftui.jobs."""
         name = f"{kind}-{len(list((self.path / 'jobs').glob(f'{kind}-*'))) + 1}-{secrets.token_hex(2)}"
@@ -213,6 +228,17 @@ class Home:
         if not _DATASET_ID.fullmatch(dataset_id) or not (self.datasets / dataset_id / "card.json").exists():
             raise UserError("dataset_unknown", dataset=dataset_id)
         return self.datasets / dataset_id
+
+
+def disk_use(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue  # just removed
+    return total
 
 
 def resolve(path: str | Path | None = None) -> Home:

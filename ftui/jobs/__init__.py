@@ -48,7 +48,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
     data = data.model_copy(update={**kept, "columns": prepared.columns})
     recipe = recipe.model_copy(update={"data": data})
     if name:
-        (run.path / "name.txt").write_text(name, encoding="utf-8")
+        run.write_about(name=name)
     job = run.new_job("train")
     run.recipe.write_text(recipes.dump(recipe), encoding="utf-8")
     _spawn(job)

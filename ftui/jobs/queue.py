@@ -1,7 +1,9 @@
-"""Who trains next. One file for each job that waits, one for each slot that is held; the order is that of the names.
+"""Who trains next. One file for each job that waits, one for each slot that is held; the order is that of the names,
+but for the runs in first.json, which go before all others.
 
-    <home>/queue/waiting-<order>-<run>    {"pid": ..., "start": ..., "job": ...}
+    <home>/queue/waiting-<created>-<run>    {"pid": ..., "start": ..., "job": ...}
     <home>/queue/slot-0
+    <home>/queue/first.json                 [run, run ...]
 
 Only the first living waiter tries to take a slot, so two never compete; an entry whose process is gone is removed by
 whoever meets it. $FTUI_SLOTS trainings run at a time (default 1).
@@ -13,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftui.core.home import Job, write_json
+from ftui.core.home import Home, Job, Run, write_json
 from ftui.jobs import processes
 
 
@@ -26,7 +28,7 @@ class Place:
 
     def take_slot(self) -> bool:
         """Move up if it is this job's turn and a slot is free."""
-        if _living(self.waiting.parent, "waiting-")[:1] != [self.waiting]:
+        if _waiting(self.waiting.parent)[:1] != [self.waiting]:
             return False
         for number in range(int(os.environ.get("FTUI_SLOTS", 1))):
             slot = self.waiting.parent / f"slot-{number}"
@@ -53,6 +55,34 @@ def enter(job: Job) -> Place:
     place = Place(folder / f"waiting-{job.card()['created']:020.6f}-{job.run.id}")
     write_json(place.waiting, {**processes.identity(os.getpid()), "job": str(job.path)})
     return place
+
+
+def waiting(home: Home) -> list[str]:
+    """Runs that wait for a slot, the next one first."""
+    return [_run(path) for path in _waiting(home.queue)]
+
+
+def put_first(run: Run) -> None:
+    """Let a waiting run be the next one."""
+    folder = run.home.queue
+    others = [other for other in _first(folder) if other != run.id and other in waiting(run.home)]
+    write_json(folder / "first.json", [run.id, *others])
+
+
+def _waiting(folder: Path) -> list[Path]:
+    first = _first(folder)
+    return sorted(_living(folder, "waiting-"), key=lambda p: (first.index(_run(p)) if _run(p) in first else len(first)))
+
+
+def _run(path: Path) -> str:
+    return path.name.split("-", 2)[2]
+
+
+def _first(folder: Path) -> list[str]:
+    try:
+        return json.loads((folder / "first.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
 
 
 def _living(folder: Path, prefix: str) -> list[Path]:

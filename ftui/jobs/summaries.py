@@ -39,7 +39,7 @@ def _lives(job: Job, card: dict) -> bool:
 
 
 def summary(run: Run) -> dict:
-    """The line of a run: id, name, task, model, strategy, dataset, created, state, metric, value, seconds, step,
+    """The line of a run: id, name, note, task, model, strategy, dataset, created, state, metric, value, seconds, step,
     max_steps, attempt. Numbers that are not there yet are None."""
     recipe = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
     job = run.training()
@@ -59,10 +59,11 @@ def summary(run: Run) -> dict:
         dataset = yaml.safe_load((data / "card.json").read_text(encoding="utf-8"))["name"]
     except (OSError, KeyError):
         dataset = data.name
-    named = run.path / "name.txt"
+    about = run.about()
     return {
         "id": run.id,
-        "name": named.read_text(encoding="utf-8") if named.exists() else f"{dataset} · {recipe['strategy']['name']}",
+        "name": about["name"] or f"{dataset} · {recipe['strategy']['name']}",
+        "note": about["note"],
         "task": recipe["task"],
         "model": recipe["model"],
         "strategy": recipe["strategy"]["name"],
@@ -109,8 +110,8 @@ def summaries(home: Home) -> list[dict]:
 def _signature(run: Run) -> str:
     """Changes whenever the summary of an ended run may change."""
     parts = []
-    for path in sorted([*run.path.glob("jobs/train-*/events.jsonl"), *run.path.glob("jobs/train-*/job.json"), run.path / "name.txt"]):
-        if path.exists():
-            stat = path.stat()
-            parts.append(f"{path.name}:{stat.st_size}:{stat.st_mtime_ns}")
+    patterns = ("jobs/train-*/events.jsonl", "jobs/train-*/job.json", "about.json")
+    for path in sorted(path for pattern in patterns for path in run.path.glob(pattern)):
+        stat = path.stat()
+        parts.append(f"{path.name}:{stat.st_size}:{stat.st_mtime_ns}")
     return "|".join(parts)

@@ -1,10 +1,14 @@
-"""Pre-trains `starter-encoder`, a small BERT: `python -m ftui.pretraining.encoder --data DIR --tokenizer DIR --out DIR --work DIR --minutes 35`.
+"""Pre-trains `starter-encoder`, a small BERT:
 
-It fills in masked tokens of Chinese and English text, on two CPU cores. Stopped at any time and started again with the same command it goes
-on where it was; `--out` is at every checkpoint a folder that `AutoModel.from_pretrained` loads.
+    python -m ftui.pretraining.encoder --data DIR --tokenizer DIR --out DIR --work DIR --minutes 45
 
-On Linux a fifth of the time is saved if freed memory is kept and handed out in huge pages; that must be said before Python starts:
-`export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000`
+It fills in masked tokens of Chinese and English text, on two CPU cores. Stopped at any time and started again with the
+same command it goes on where it was; `--out` is at every checkpoint a folder that `AutoModel.from_pretrained` loads.
+
+On Linux a fifth of the time is saved if freed memory is kept and handed out in huge pages. That must be said before
+Python starts, by an environment variable (and where other work shares the cores, OMP_WAIT_POLICY=PASSIVE helps):
+
+    GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000
 """
 
 import argparse
@@ -15,7 +19,6 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +30,8 @@ from transformers.utils import logging
 from ftui.pretraining import corpus
 
 BLOCK = 512  # text is dealt out in blocks of this many tokens, the longest that the model can read
-LENGTHS, SHARES = (64, 128, 256, 512), (0.3, 0.4, 0.15, 0.15)  # a batch cuts its blocks into rows of one of these lengths
+LENGTHS, SHARES = (64, 128, 256, 512), (0.3, 0.4, 0.15, 0.15)  # a batch cuts its blocks into rows of one of these
+FIRST_WORD = 261  # in the vocabulary, after the special tokens and the bytes
 
 
 @dataclass
@@ -44,7 +48,6 @@ class Settings:
     heads: int = 4
     batch_tokens: int = 4096
     masked: float = 0.2
-    optimizer: str = "muon"
     learning_rate: float = 1e-3  # AdamW's
     matrix_rate: float = 2e-3  # Muon's
     warm_up: float = 0.03  # shares of the whole: the rate rises, stays, and falls during the last part
@@ -54,33 +57,11 @@ class Settings:
     seed: int = 1
 
 
-# --- text -----------------------------------------------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------------------------------
 
 
-def tokenise(settings: Settings, tokenizer, part: str) -> np.ndarray:
-    """All text of `part` as one row of token numbers, each document closed by [SEP]; made once, then read from the disk as needed."""
-    path = settings.work / f"{part}.uint16"
-    if not path.exists():
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as stream:
-            waiting = corpus.documents(settings.data, part)
-            while documents := list(islice(waiting, 256)):
-                for document in tokenizer.backend_tokenizer.encode_batch_fast(documents, add_special_tokens=False):
-                    stream.write(np.array([*document.ids, tokenizer.sep_token_id], dtype=np.uint16).tobytes())
-        os.replace(unfinished, path)
-    return np.memmap(path, dtype=np.uint16, mode="r")
-
-
-def training_batch(tokens: np.ndarray, step: int, settings: Settings) -> torch.Tensor:
-    """The blocks of one step. Every pass shuffles them anew and moves their borders; all of it follows from the number of the step,
-    so going on after a stop needs no other memory."""
-    per_step = max(1, settings.batch_tokens // BLOCK)
-    steps_per_pass = max(1, (len(tokens) // BLOCK - 1) // per_step)
-    turn, place = divmod(step, steps_per_pass)
-    random = np.random.default_rng((settings.seed, turn))
-    shift = int(random.integers(BLOCK))
-    order = random.permutation((len(tokens) - shift) // BLOCK)[place * per_step : (place + 1) * per_step]
-    blocks = np.stack([tokens[shift + block * BLOCK : shift + (block + 1) * BLOCK] for block in order]).astype(np.int64)
+def training_rows(tokens: np.ndarray, step: int, settings: Settings) -> torch.Tensor:
+    blocks = corpus.blocks(tokens, step, max(1, settings.batch_tokens // BLOCK), BLOCK, settings.seed)
     length = np.random.default_rng((settings.seed, 1, step)).choice(LENGTHS, p=SHARES)
     return torch.from_numpy(blocks).view(-1, int(length))
 
@@ -98,12 +79,12 @@ def hide(rows: torch.Tensor, tokenizer, share: float, generator: torch.Generator
     places = chance.topk(max(1, int(rows.numel() * share))).indices  # always the same number: steady memory and speed
     targets = rows.flatten()[places]
     fate = torch.rand(len(places), generator=generator)
-    others = torch.randint(261, len(tokenizer), places.shape, generator=generator)  # 261: after the specials and the bytes
+    others = torch.randint(FIRST_WORD, len(tokenizer), places.shape, generator=generator)
     shown = torch.where(fate < 0.8, tokenizer.mask_token_id, torch.where(fate < 0.9, others, targets))
     return rows.flatten().scatter(0, places, shown).view_as(rows), types, places, targets
 
 
-def masked_loss(model, rows: torch.Tensor, types: torch.Tensor, places: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def masked_loss(model, rows, types, places, targets) -> torch.Tensor:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model.bert(input_ids=rows, token_type_ids=types).last_hidden_state
         logits = model.cls(hidden.flatten(0, 1)[places])  # 16k logits are dear: only where something is to be guessed
@@ -119,16 +100,23 @@ def held_out_loss(model, tokens: np.ndarray, tokenizer, settings: Settings, batc
     return sum(float(masked_loss(model, *hide(part, tokenizer, 0.15, generator))) for part in chosen) / len(chosen)
 
 
-# --- model and optimiser --------------------------------------------------------------------------------------------------------------
+# --- model and optimiser ----------------------------------------------------------------------------------------------
 
 
 def build(settings: Settings, tokenizer) -> BertForMaskedLM:
     torch.manual_seed(settings.seed)
-    model = BertForMaskedLM(BertConfig(
-        vocab_size=len(tokenizer), hidden_size=settings.width, num_hidden_layers=settings.layers, num_attention_heads=settings.heads,
-        intermediate_size=4 * settings.width, max_position_embeddings=BLOCK, pad_token_id=tokenizer.pad_token_id,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,  # one pass over the text cannot overfit
-    ))
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.width,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        intermediate_size=4 * settings.width,
+        max_position_embeddings=BLOCK,
+        pad_token_id=tokenizer.pad_token_id,
+        hidden_dropout_prob=0.0,  # one pass over the text cannot overfit
+        attention_probs_dropout_prob=0.0,
+    )
+    model = BertForMaskedLM(config)
     look_at_neighbours(model)
     model.set_attn_implementation("eager")  # at this size a fifth faster on CPU cores than the fused kernels
     return model
@@ -152,7 +140,8 @@ def look_at_neighbours(model) -> None:
     spread = torch.linalg.qr(torch.randn(config.hidden_size, size)).Q.T  # the waves' own directions among the model's
     positions = waves(torch.arange(config.max_position_embeddings).float()) @ spread
     embeddings = model.bert.embeddings
-    embeddings.position_embeddings.weight.copy_(positions * (config.initializer_range / positions.square().mean().sqrt()))
+    usual = config.initializer_range / positions.square().mean().sqrt()
+    embeddings.position_embeddings.weight.copy_(positions * usual)
     for layer, shifts in zip(model.bert.encoder.layer, ((-1, 1, -2, 2), (1, -1, 3, -3)), strict=False):
         attention = layer.attention.self
         for head in range(config.num_attention_heads):
@@ -167,15 +156,21 @@ def look_at_neighbours(model) -> None:
 def optimizers(model, settings: Settings) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for embeddings, biases and norms."""
     named = dict(model.named_parameters())
-    matrices = {name for name, value in named.items() if "encoder.layer" in name and value.ndim == 2 and settings.optimizer == "muon"}
+    matrices = {name for name, value in named.items() if "encoder.layer" in name and value.ndim == 2}
     rest = [value for name, value in named.items() if name not in matrices]
-    found = [torch.optim.AdamW([
+    groups = [
         {"params": [value for value in rest if value.ndim == 2], "weight_decay": settings.weight_decay},
         {"params": [value for value in rest if value.ndim < 2], "weight_decay": 0.0},
-    ], lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)]
-    if matrices:
-        found.append(torch.optim.Muon([named[name] for name in sorted(matrices)], lr=settings.matrix_rate,
-                                      weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"))
+    ]
+    found = [
+        torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True),
+        torch.optim.Muon(
+            [named[name] for name in sorted(matrices)],
+            lr=settings.matrix_rate,
+            weight_decay=settings.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+    ]
     for optimiser in found:
         for group in optimiser.param_groups:
             group["highest"] = group["lr"]
@@ -186,12 +181,13 @@ def rate(progress: float, settings: Settings) -> float:
     return min(1.0, (progress + 1e-3) / settings.warm_up, max(0.0, 1.0 - progress) / settings.cool_down)
 
 
-# --- what is written ------------------------------------------------------------------------------------------------------------------
+# --- what is written --------------------------------------------------------------------------------------------------
 
 
 def save_checkpoint(path: Path, model, optimisers, state: dict) -> None:
     unfinished = path.with_suffix(".unfinished")
-    torch.save({"model": model.state_dict(), "optimizers": [each.state_dict() for each in optimisers], "state": state}, unfinished)
+    optimiser_states = [optimiser.state_dict() for optimiser in optimisers]
+    torch.save({"model": model.state_dict(), "optimizers": optimiser_states, "state": state}, unfinished)
     os.replace(unfinished, path)
 
 
@@ -215,15 +211,15 @@ def publish(model, settings: Settings, report: dict) -> None:
     unfinished.rmdir()
 
 
-# --- the run --------------------------------------------------------------------------------------------------------------------------
+# --- the run ----------------------------------------------------------------------------------------------------------
 
 
 def pretrain(settings: Settings) -> dict:
     logging.disable_progress_bar()
     settings.work.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer)
-    tokens = tokenise(settings, tokenizer, "train")
-    held_out = tokenise(settings, tokenizer, "validation")
+    tokens = corpus.tokenise(settings.data, "train", tokenizer, settings.work)
+    held_out = corpus.tokenise(settings.data, "validation", tokenizer, settings.work)
     model = build(settings, tokenizer).train()
     optimisers = optimizers(model, settings)
     print(f"{len(tokens):,} tokens of text, {model.num_parameters():,} parameters", flush=True)
@@ -242,10 +238,16 @@ def pretrain(settings: Settings) -> dict:
         print(f"goes on at step {step} after {seconds / 60:.1f} minutes", flush=True)
 
     def save(batches: int) -> dict:
-        save_checkpoint(checkpoint, model, optimisers, {"step": step, "seconds": seconds, "loss": loss_now, "first_loss": first_loss})
+        state = {"step": step, "seconds": seconds, "loss": loss_now, "first_loss": first_loss}
+        save_checkpoint(checkpoint, model, optimisers, state)
         report = {
-            "steps": step, "tokens_seen": step * settings.batch_tokens, "tokens_in_corpus": len(tokens), "minutes": round(seconds / 60, 2),
-            "parameters": model.num_parameters(), "first_loss": round(first_loss, 4), "training_loss": round(loss_now, 4),
+            "steps": step,
+            "tokens_seen": step * settings.batch_tokens,
+            "tokens_in_corpus": len(tokens),
+            "minutes": round(seconds / 60, 2),
+            "parameters": model.num_parameters(),
+            "first_loss": round(first_loss, 4),
+            "training_loss": round(loss_now, 4),
             "held_out_loss": round(held_out_loss(model, held_out, tokenizer, settings, batches), 4),
         }
         publish(model, settings, report)
@@ -262,7 +264,7 @@ def pretrain(settings: Settings) -> dict:
             for group in optimiser.param_groups:
                 group["lr"] = group["highest"] * rate(progress, settings)
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        loss = masked_loss(model, *hide(training_batch(tokens, step, settings), tokenizer, settings.masked, generator))
+        loss = masked_loss(model, *hide(training_rows(tokens, step, settings), tokenizer, settings.masked, generator))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser in optimisers:
@@ -271,12 +273,13 @@ def pretrain(settings: Settings) -> dict:
 
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise FloatingPointError(f"the loss at step {step} is {value}; start again from the last checkpoint with a lower --learning-rate")
+            raise FloatingPointError(f"the loss at step {step} is {value}; go on with a lower --learning-rate")
         first_loss = value if step == 0 else first_loss
         loss_now = value if math.isnan(loss_now) else 0.98 * loss_now + 0.02 * value
         step, seconds = step + 1, seconds + time.monotonic() - began
         if step % 50 == 0:
-            print(f"step {step}  {seconds / 60:5.1f} min  loss {loss_now:.3f}  {step * settings.batch_tokens / seconds:,.0f} tokens/s", flush=True)
+            speed = step * settings.batch_tokens / seconds
+            print(f"step {step}  {seconds / 60:5.1f} min  loss {loss_now:.3f}  {speed:,.0f} tokens/s", flush=True)
         if time.monotonic() - saved_at > settings.save_every:
             save(batches=4)
             saved_at = time.monotonic()

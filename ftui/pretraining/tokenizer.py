@@ -6,8 +6,8 @@ One BPE for Chinese and English in which nothing is unknown:
 - digits are split singly ("2026" is 2 ##0 ##2 ##6);
 - whatever is too rare for the vocabulary (emoji, rare and traditional characters) becomes its UTF-8 bytes, <0xF0> <0x9F> ...
 
-Pieces after the first are marked instead of spaces before the first, so that "word" is the same token after a space, a quotation mark or a
-Chinese character, and so that a token's offsets never begin with a space.
+Pieces after the first are marked instead of spaces before the first, so that "word" is the same token after a space, a
+quotation mark or a Chinese character, and so that a token's offsets never begin with a space.
 """
 
 import argparse
@@ -39,30 +39,35 @@ def normalizer():
 
 
 def pre_tokenizer(digits_apart: bool):
-    """Words stay whole and every other character stands alone. The isolation is also what makes the byte fallback right: BPE would
-    spell a character that comes second in its piece as the bytes of "##" and its own."""
+    """Words stay whole and every other character stands alone. The isolation is also what makes the byte fallback right:
+    BPE would spell a character that comes second in its piece as the bytes of "##" and its own."""
     word = LETTERS if digits_apart else LETTERS + DIGITS
-    return pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r"\s+"), "removed"),
-        pre_tokenizers.Split(Regex(f"[^{word}]"), "isolated"),
-    ])
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\s+"), "removed"),
+            pre_tokenizers.Split(Regex(f"[^{word}]"), "isolated"),
+        ]
+    )
 
 
 def decoder():
     """Back to text: pieces joined, one space between words, none next to Chinese or before ordinary punctuation."""
+
     def drop(pattern: str, content: str = ""):
         return decoders.Replace(Regex(pattern), content)
 
-    return decoders.Sequence([
-        decoders.ByteFallback(),
-        decoders.WordPiece(prefix="##", cleanup=False),
-        decoders.Fuse(),
-        drop(f"(?<=[{HAN}{WIDE}]) | (?=[{HAN}{WIDE}])"),
-        drop(r" (?=[.,!?;:%)\]}”’])|(?<=[(\[{$#@“‘]) "),
-        drop(r"(?<=[0-9][.,:]) (?=[0-9])"),
-        drop(r"(?<=[a-z0-9]) (?=['’-] [a-z0-9])"),
-        drop(r"(?<=[a-z0-9]['’-]) (?=[a-z0-9])"),
-    ])
+    return decoders.Sequence(
+        [
+            decoders.ByteFallback(),
+            decoders.WordPiece(prefix="##", cleanup=False),
+            decoders.Fuse(),
+            drop(f"(?<=[{HAN}{WIDE}]) | (?=[{HAN}{WIDE}])"),
+            drop(r" (?=[.,!?;:%)\]}”’])|(?<=[(\[{$#@“‘]) "),
+            drop(r"(?<=[0-9][.,:]) (?=[0-9])"),
+            drop(r"(?<=[a-z0-9]) (?=['’-] [a-z0-9])"),
+            drop(r"(?<=[a-z0-9]['’-]) (?=[a-z0-9])"),
+        ]
+    )
 
 
 def count_characters(data: Path) -> Counter:
@@ -76,23 +81,33 @@ def count_characters(data: Path) -> Counter:
 def train(data: Path, size: int, han_at_least: int, other_at_least: int) -> Tokenizer:
     # 1. Single characters: everything seen often enough, the most frequent first. The rest falls to bytes.
     counts = count_characters(data)
-    is_han = lambda char: "\u3400" <= char <= "\u9fff"
-    singles = [
-        char for char, count in counts.most_common()
-        if char.isprintable() and not char.isspace() and char not in LETTERS + DIGITS and count >= (han_at_least if is_han(char) else other_at_least)
-    ]
     word = LETTERS + DIGITS
+    singles = [
+        char
+        for char, count in counts.most_common()
+        if char.isprintable() and not char.isspace() and char not in word
+        if count >= (han_at_least if "\u3400" <= char <= "\u9fff" else other_at_least)
+    ]
     base = SPECIAL + BYTES + list(word) + ["##" + char for char in word] + singles
 
     # 2. Merges: learnt on English words alone, since nothing else has two characters in one piece.
     learner = Tokenizer(models.BPE(continuing_subword_prefix="##"))
     learner.normalizer = normalizer()
-    learner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizer(digits_apart=True), pre_tokenizers.Split(Regex(f"[^{LETTERS}]"), "removed")])
+    only_words = pre_tokenizers.Split(Regex(f"[^{LETTERS}]"), "removed")
+    learner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizer(digits_apart=True), only_words])
     room = size - len(base) + 2 * len(LETTERS)
-    learner.train_from_iterator(corpus.documents(data, "train"), trainers.BpeTrainer(
-        vocab_size=max(room, 0), continuing_subword_prefix="##", min_frequency=5, show_progress=False,
-        initial_alphabet=list(LETTERS), limit_alphabet=len(LETTERS),
-        special_tokens=["##" + char for char in LETTERS]))  # named here so that they are numbered, and ties broken, the same way every time
+    trainer = trainers.BpeTrainer(
+        vocab_size=max(room, 0),
+        continuing_subword_prefix="##",
+        min_frequency=5,
+        show_progress=False,
+        initial_alphabet=list(LETTERS),
+        limit_alphabet=len(LETTERS),
+        special_tokens=[
+            "##" + char for char in LETTERS
+        ],  # named so that they are numbered, and ties broken, alike each time
+    )
+    learner.train_from_iterator(corpus.documents(data, "train"), trainer)
     learnt = json.loads(learner.to_str())["model"]
 
     # 3. Put together: specials first ([PAD] is 0), bytes, characters, then pieces in the order they were learnt.
@@ -100,23 +115,38 @@ def train(data: Path, size: int, han_at_least: int, other_at_least: int) -> Toke
     for piece, _ in sorted(learnt["vocab"].items(), key=lambda item: item[1]):
         if len(vocabulary) < size or piece in vocabulary:
             vocabulary.setdefault(piece, len(vocabulary))
-    merges = [tuple(pair) for pair in learnt["merges"] if pair[0] + pair[1].removeprefix("##") in vocabulary and set(pair) <= vocabulary.keys()]
+    merges = [
+        (left, right)
+        for left, right in learnt["merges"]
+        if {left, right, left + right.removeprefix("##")} <= vocabulary.keys()
+    ]
 
-    tokenizer = Tokenizer(models.BPE(vocabulary, merges, continuing_subword_prefix="##", byte_fallback=True, unk_token="[UNK]"))
+    bpe = models.BPE(vocabulary, merges, continuing_subword_prefix="##", byte_fallback=True, unk_token="[UNK]")
+    tokenizer = Tokenizer(bpe)
     tokenizer.normalizer = normalizer()
     tokenizer.pre_tokenizer = pre_tokenizer(digits_apart=False)
     tokenizer.decoder = decoder()
     tokenizer.add_special_tokens(SPECIAL)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])])
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
+    )
     return tokenizer
 
 
 def save(tokenizer: Tokenizer, out: Path) -> None:
     wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=512, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-        mask_token="[MASK]", model_input_names=["input_ids", "token_type_ids", "attention_mask"], clean_up_tokenization_spaces=False)
+        tokenizer_object=tokenizer,
+        model_max_length=512,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+    )
     unfinished = out.with_name(out.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     wrapped.save_pretrained(unfinished)
@@ -136,8 +166,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=corpus.default_folder(), help="folder with zh_text and en_text")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=16384, help="tokens in the vocabulary, at most 65536")
-    parser.add_argument("--han-at-least", type=int, default=8, help="a Chinese character seen less often is spelt in bytes")
-    parser.add_argument("--other-at-least", type=int, default=30, help="the same for punctuation, symbols and other scripts")
+    parser.add_argument("--han-at-least", type=int, default=8, help="rarer Chinese characters become bytes")
+    parser.add_argument("--other-at-least", type=int, default=30, help="the same for all others")
     settings = parser.parse_args(arguments)
 
     tokenizer = train(settings.data, settings.size, settings.han_at_least, settings.other_at_least)

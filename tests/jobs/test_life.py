@@ -16,6 +16,7 @@ from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home
+from ftui.jobs import queue
 from tests.conftest import REPO, cli, wait_for
 
 LONG = {"num_train_epochs": 30, "eval_strategy": "steps", "eval_steps": 40, "logging_steps": 5}
@@ -105,9 +106,14 @@ def test_the_second_run_waits_for_the_first(recipe_for, tmp_path):
     wait_for(lambda: jobs.state(first) in (ev.STARTING, ev.RUNNING))
     second = jobs.start_training(recipes.build(recipe_for()), home).training()
     third = jobs.start_training(recipes.build(recipe_for()), home).training()
-    wait_for(lambda: jobs.state(second) == jobs.state(third) == ev.QUEUED)
+    wait_for(lambda: len(queue.waiting(home)) == 2)
+    assert jobs.state(second) == jobs.state(third) == ev.QUEUED
     with pytest.raises(UserError):
         jobs.delete(second.run)
+    assert queue.waiting(home) == [second.run.id, third.run.id]
+    queue.put_first(third.run)
+    assert queue.waiting(home) == [third.run.id, second.run.id]
+    queue.put_first(second.run)
     jobs.stop(third)
     wait_for(lambda: jobs.state(third) == ev.STOPPED, timeout=5)
     assert jobs.state(first) in (ev.STARTING, ev.RUNNING)
@@ -116,7 +122,7 @@ def test_the_second_run_waits_for_the_first(recipe_for, tmp_path):
     assert jobs.state(first) == ev.STOPPED
     jobs.delete(third.run)
     assert third.run not in home.all_runs()
-    assert list(home.queue.iterdir()) == []
+    assert [p.name for p in home.queue.iterdir()] == ["first.json"]
 
 
 def test_ctrl_c_stops_and_a_second_one_lets_go(recipe_for, tmp_path):
@@ -160,3 +166,14 @@ def test_summaries_come_from_the_index_and_without_it(trained, tmp_path):
     assert first == jobs.summaries(trained["home"])
     assert first[0]["state"] == "finished"
     assert first[0]["metric"] == "test_f1_macro"
+
+
+def test_a_run_can_be_named_and_noted(trained):
+    run = trained["run"]
+    before = jobs.summary(run)["name"]
+    run.write_about(name="  first \n try ")
+    run.write_about(note="两行\n笔记")
+    assert jobs.summaries(trained["home"])[0]["name"] == "first try"
+    assert jobs.summary(run)["note"] == "两行\n笔记"
+    run.write_about(name="", note="")
+    assert jobs.summary(run)["name"] == before

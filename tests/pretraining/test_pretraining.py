@@ -25,9 +25,9 @@ SPLIT = [
     ("我爱ABC，真的！", ["我", "爱", "ABC", "，", "真", "的", "！"]),
     ("  The  old man, 42 years.", ["The", "old", "man", ",", "4", "2", "years", "."]),
     ("ＡＢＣ１２（全角）　好", ["ＡＢＣ", "１", "２", "（", "全", "角", "）", "好"]),
-    ("好😀吗 \"no\"", ["好", "😀", "吗", '"', "no", '"']),
+    ('好😀吗 "no"', ["好", "😀", "吗", '"', "no", '"']),
     ("龍\n龘s", ["龍", "龘", "s"]),
-    ("cafe\u0301 time", ["cafe", "time"]),  # a mark written after its letter joins it, and its own place is not counted
+    ("cafe\u0301 time", ["cafe", "time"]),  # the mark's own place is not counted
 ]
 
 
@@ -61,7 +61,7 @@ def test_offsets_cut_out_the_words(starter, text, words):
 def test_nothing_is_unknown(starter):
     numbers = [*range(1, 0x3000), *range(0x3000, 0x20000, 7), *range(0x20000, 0x110000, 997)]
     everything = "".join(chr(number) for number in numbers if not 0xD800 <= number < 0xE000)
-    assert starter.unk_token_id not in starter(everything, truncation=False, max_length=None, verbose=False)["input_ids"]
+    assert starter.unk_token_id not in starter(everything, verbose=False)["input_ids"]
 
 
 def test_the_tokenizer_is_a_standard_bert_tokenizer(starter):
@@ -128,15 +128,18 @@ def test_documents_end_at_blank_lines(small_corpus):
 
 def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, tmp_path, one_thread):
     tokenizer.main(["--data", str(small_corpus), "--out", str(tmp_path / "tokenizer"), "--size", "480"])
-    arguments = ["--data", str(small_corpus), "--tokenizer", str(tmp_path / "tokenizer"), "--layers", "1", "--width", "64", "--heads", "2",
-                 "--batch-tokens", "512", "--max-steps", "60", "--learning-rate", "0.01"]
+    arguments = (
+        f"--data {small_corpus} --tokenizer {tmp_path / 'tokenizer'} --max-steps 60 --learning-rate 0.01".split()
+    )
+    arguments += "--layers 1 --width 64 --heads 2 --batch-tokens 512".split()
 
     def run(name: str, *more: str) -> dict:
-        return encoder.main([*arguments, "--out", str(tmp_path / name), "--work", str(tmp_path / f"{name}.work"), *more])
+        out, work = tmp_path / name, tmp_path / f"{name}.work"
+        return encoder.main([*arguments, "--out", str(out), "--work", str(work), *more])
 
     first = run("stopped", "--stop-after", "20")
     assert first["steps"] == 20
-    assert AutoModel.from_pretrained(tmp_path / "stopped").num_parameters() > 0  # a folder to work with from the first checkpoint on
+    assert AutoModel.from_pretrained(tmp_path / "stopped").num_parameters() > 0  # usable from the first checkpoint on
     second = run("stopped", "--save-every", "0")
     whole = run("whole")
     assert second["steps"] == whole["steps"] == 60

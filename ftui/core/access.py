@@ -1,0 +1,93 @@
+"""The three ways in which the page is reached, and what each allows.
+
+*local*: this machine only; paths of this machine may be used as data or model.
+*private*: others can reach the page; one login, and everybody who has it sees all runs.
+*demo*: open to everybody; each visitor has a home of their own, with caps, and it is removed after a while.
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftui.core import starters
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.core.recipe import Recipe
+
+_VISITOR = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Access:
+    """A way of reaching the page; None where there is no cap."""
+
+    mode: str
+    most_rows: int | None = None
+    most_steps: int | None = None
+    most_megabytes: int | None = None  # of one upload
+    most_runs: int | None = None  # of one visitor
+    lifetime: float | None = None  # seconds without a visit after which a visitor's home is removed
+
+    def home(self, root: Home, visitor: str | None) -> Home:
+        """The home of a visitor: the root, and in a demo a folder for each."""
+        if self.mode != "demo":
+            return root
+        if not _VISITOR.fullmatch(visitor or ""):
+            raise UserError("no_visitor")
+        return Home(root.path / "visitors" / str(visitor))
+
+    def check(self, recipe: Recipe, home: Home, rows: int) -> None:
+        """Raise UserError for a recipe that is not allowed here. `rows`: of the data set."""
+        if self.mode == "local":
+            return
+        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path)
+        for path in filter(None, paths):
+            if _is_path(path) and not _inside(path, home.datasets):
+                raise UserError("path_only_local", path=path)
+        if _is_path(recipe.model):
+            raise UserError("path_only_local", path=recipe.model)
+        if self.mode == "demo":
+            self._check_caps(recipe, home, rows)
+
+    def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
+        if recipe.model not in starters.found():
+            raise UserError("demo_model", model=recipe.model, known=", ".join(starters.found()))
+        if self.most_rows is not None and rows > self.most_rows:
+            raise UserError("demo_rows", rows=rows, most=self.most_rows)
+        settings = recipe.training
+        steps = settings.num_train_epochs * rows / settings.per_device_train_batch_size
+        steps = min(steps, settings.max_steps) if settings.max_steps > 0 else steps
+        if self.most_steps is not None and steps * settings.gradient_accumulation_steps > self.most_steps:
+            raise UserError("demo_steps", steps=round(steps), most=self.most_steps)
+        if self.most_runs is not None and len(home.all_runs()) >= self.most_runs:
+            raise UserError("demo_runs", most=self.most_runs)
+
+
+LOCAL = Access("local")
+PRIVATE = Access("private")
+DEMO = Access("demo", most_rows=20_000, most_steps=3_000, most_megabytes=20, most_runs=10, lifetime=24 * 3600)
+WAYS = {way.mode: way for way in (LOCAL, PRIVATE, DEMO)}
+
+
+def sweep(root: Home, lifetime: float, end: Callable[[Home], None]) -> int:
+    """Remove the homes of visitors who have not come for `lifetime` seconds, after `end(home)` has stopped their jobs;
+    returns how many."""
+    removed = 0
+    for folder in (root.path / "visitors").glob("*"):
+        if _VISITOR.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > lifetime:
+            end(Home(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _is_path(text: str) -> bool:
+    """Whether this means something on this machine rather than on the Hub."""
+    return text.startswith(("/", ".", "~")) or "\\" in text or Path(text).exists()
+
+
+def _inside(path: str, folder: Path) -> bool:
+    return Path(path).resolve().is_relative_to(folder.resolve())

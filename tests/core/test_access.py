@@ -1,0 +1,79 @@
+import os
+
+import pytest
+
+from ftui.core import access, recipe
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+
+VISITOR = "0" * 31 + "a"
+
+
+def made(home: Home, **change) -> recipe.Recipe:
+    data = home.datasets / ("1" * 16)
+    data.mkdir(parents=True, exist_ok=True)
+    return recipe.build({"data": {"path": str(data)}, **change})
+
+
+def code(way: access.Access, home: Home, rows: int = 100, **change) -> str | None:
+    try:
+        way.check(made(home, **change), home, rows)
+    except UserError as error:
+        return error.code
+    return None
+
+
+@pytest.mark.parametrize("model", ["/etc", "./x", "~/models", "..\\x"])
+def test_paths_of_this_machine_are_for_local_use_only(tmp_path, model):
+    home = Home(tmp_path)
+    assert code(access.LOCAL, home, model=model) is None
+    assert code(access.PRIVATE, home, model=model) == "path_only_local"
+    assert code(access.DEMO, home, model=model) == "path_only_local"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../secret.csv", "{home}/../other", "{home}/datasets/../../x"])
+def test_data_outside_the_home(tmp_path, path):
+    home = Home(tmp_path / "mine")
+    path = path.format(home=home.path)
+    assert code(access.PRIVATE, home, data={"path": path}) == "path_only_local"
+    data = {"path": str(home.datasets / ("1" * 16)), "test_path": path}
+    assert code(access.DEMO, home, data=data) == "path_only_local"
+
+
+@pytest.mark.parametrize(
+    ("change", "rows", "expected"),
+    [
+        ({}, 100, None),
+        ({}, 10**6, "demo_rows"),
+        ({"model": "bert-base-chinese"}, 100, "demo_model"),
+        ({"training": {"num_train_epochs": 1000}}, 10_000, "demo_steps"),
+        ({"training": {"num_train_epochs": 1000, "max_steps": 10}}, 10_000, None),
+        ({"training": {"num_train_epochs": 1000, "max_steps": 100, "gradient_accumulation_steps": 99}}, 10_000, "demo_steps"),
+    ],
+)
+def test_caps_of_a_demo(tmp_path, change, rows, expected):
+    home = Home(tmp_path)
+    assert code(access.DEMO, home, rows, **change) == expected
+    assert code(access.PRIVATE, home, rows, **change) is None
+
+
+def test_each_visitor_has_a_home_and_nobody_anothers(tmp_path):
+    root = Home(tmp_path)
+    assert access.LOCAL.home(root, None) == root
+    mine = access.DEMO.home(root, VISITOR)
+    assert mine.path.parent.parent == tmp_path
+    for name in (None, "", "../" + VISITOR, "A" * 32, VISITOR + "/..", VISITOR[:-1]):
+        with pytest.raises(UserError):
+            access.DEMO.home(root, name)
+
+
+def test_a_home_is_removed_when_nobody_comes(tmp_path):
+    root, ended = Home(tmp_path), []
+    old, new = (access.DEMO.home(root, c * 32).path for c in "ab")
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    assert access.sweep(root, 3600, ended.append) == 1
+    assert not old.exists()
+    assert new.exists()
+    assert ended == [Home(old)]
