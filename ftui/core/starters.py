@@ -1,4 +1,4 @@
-"""What is known of the base models on this machine without loading them."""
+"""What is known of base models without loading them: those that come with ftui, those on this machine, well-known ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import math
 import struct
 from pathlib import Path
+
+import yaml
 
 from ftui.core.home import starter_models
 
@@ -18,10 +20,19 @@ def found() -> dict[str, int]:
     return {p.parent.name: weights(p.parent) for p in sorted(starter_models().glob("*/config.json"))}
 
 
+@functools.cache
+def well_known() -> list[dict]:
+    """Models of the Hub that are offered by name: [{"id", "millions", "language"}]; none of them has been downloaded."""
+    path = Path(__file__).with_name("hub_models.yaml")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 def count(model: str) -> int:
     """Weights of a model by its name or folder, UNKNOWN where its files are not on this machine."""
     folder = starter_models() / model if model.startswith("starter-") else Path(model)
-    return (weights(folder) if model and folder.is_dir() else 0) or UNKNOWN
+    here = weights(folder) if model and folder.is_dir() else 0
+    listed = next((int(m["millions"] * 1e6) for m in well_known() if m["id"] == model), 0)
+    return here or listed or UNKNOWN
 
 
 @functools.lru_cache(maxsize=64)

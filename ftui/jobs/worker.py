@@ -5,6 +5,7 @@ work, beats its heart, and writes how it ended, whatever happened to the child (
 and UI supervise nothing: all of them may die, and the run goes on.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -72,7 +73,8 @@ def supervise(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
             asked = asked or now
             if now - asked > GRACE:
                 child.kill()
-        time.sleep(0.05)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=0.25)
     code = child.returncode
     if code == FINISHED:
         return ev.FINISHED, code

@@ -4,7 +4,7 @@ One BPE for Chinese and English in which nothing is unknown:
 - a Chinese character, a punctuation mark or a symbol is always a token of its own;
 - an English word is one token or a few pieces, lower-cased; pieces after the first are written ##like ##this;
 - digits are split singly ("2026" is 2 ##0 ##2 ##6);
-- whatever is too rare for the vocabulary (emoji, rare and traditional characters) becomes its UTF-8 bytes, <0xF0> <0x9F> ...
+- what is too rare for the vocabulary (emoji, rare and traditional characters) becomes its UTF-8 bytes, <0xF0> <0x9F> ...
 
 Pieces after the first are marked instead of spaces before the first, so that "word" is the same token after a space, a
 quotation mark or a Chinese character, and so that a token's offsets never begin with a space.

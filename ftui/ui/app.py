@@ -12,12 +12,13 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
+from starlette.routing import Mount  # noqa: E402
 
 from ftui.core import languages  # noqa: E402
 from ftui.core.errors import UserError  # noqa: E402
 from ftui.core.home import Home  # noqa: E402
 from ftui.ui import data_tab, evaluation_tab, export_tab, log_tab, playground_tab, sidebar, style, tune_tab, web  # noqa: E402
-from ftui.ui.page import BROWSER, QUIET, TABS, Page, go_to  # noqa: E402
+from ftui.ui.page import BROWSER, LATEST, QUIET, TABS, Page, View, go_to  # noqa: E402
 
 LARGEST_UPLOAD = "4gb"
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -39,60 +40,101 @@ def build(home_of: Callable[[gr.Request | None], Home], lang: str) -> gr.Blocks:
         tabs = gr.Tabs(elem_id="tabs", overflow_behavior="wrap", render=False)
         page = Page(lang, home_of, tabs, data, run, tab, pulse)
         with gr.Sidebar(elem_id="sidebar", width=288, label=page.t("runs")):
-            sidebar.build(page)
+            listed = sidebar.build(page)
         with gr.Column(elem_id="main"):
-            sidebar.build_strip(page)
+            strip = sidebar.build_strip(page)
             tabs.render()
             with tabs:
-                _tabs(page)
-        demo.load(page.bind_request(open_address), [], [data, run, tab, tabs], **QUIET)
+                views = _tabs(page)
+        _conduct(demo, page, views, strip, listed)
     demo.queue(default_concurrency_limit=None, max_size=None)
     return demo
 
 
-def _tabs(page: Page) -> None:
+def _tabs(page: Page) -> dict[str, View]:
+    """All tabs; what each shows of the chosen data and run."""
+    views: dict[str, View] = {}
+    builders = {
+        "evaluation": evaluation_tab.build,
+        "playground": playground_tab.build,
+        "export": export_tab.build,
+    }
     choice = None
     for number, name in enumerate(TABS, start=1):
         with gr.Tab(f"{number} {page.t('tab_' + name)}", id=name, elem_id="tab-" + name, render_children=True) as item:
-            match name:
-                case "data":
-                    choice = data_tab.build(page)
-                case "tune":
-                    tune_tab.build(page, choice)
-                case "log":
-                    log_tab.build(page)
-                case "evaluation":
-                    evaluation_tab.build(page)
-                case "playground":
-                    playground_tab.build(page)
-                case "export":
-                    export_tab.build(page)
+            if name == "data":
+                choice, views[name] = data_tab.build(page)
+            elif name == "tune":
+                views[name] = tune_tab.build(page, choice)
+            elif name == "log":
+                log_tab.build(page)  # follows its run by itself, with a timer
+            else:
+                views[name] = builders[name](page)
         item.select(None, [], [page.tab], js=f"() => ftui.opened('{name}')", **BROWSER)
+    return views
+
+
+def _conduct(demo: gr.Blocks, page: Page, views: dict[str, View], strip: gr.HTML, listed: list) -> None:
+    """Keep strip, list and the open tab up to date, with one request for each change of what is chosen.
+
+    The Data tab is brought up to date whenever another data set is chosen, also unseen: Fine-tune reads its controls.
+    """
+    data = views.pop("data")
+    seen = gr.State({})
+    inputs = [
+        page.data,
+        page.run,
+        page.tab,
+        listed[1],
+        page.pulse,
+        seen,
+        *(i for v in views.values() for i in v.inputs),
+    ]
+    outputs = [strip, *listed, seen, *(o for v in views.values() for o in v.outputs)]
+
+    def refresh(home: Home, lang: str, data_id: str, run_id: str, tab: str, shown: str, pulse: str, seen: dict, *rest):
+        sent = [sidebar.strip(home, lang, data_id, run_id), *sidebar.runs(home, lang, run_id, shown, pulse)]
+        parts, now = [], dict(seen)
+        for name, view in views.items():
+            own, rest = rest[: len(view.inputs)], rest[len(view.inputs) :]
+            if name != tab or (view.by_run and seen.get(name) == pulse):
+                parts += [gr.skip()] * len(view.outputs)
+                continue
+            parts += view.handler(home, lang, *own)
+            now[name] = pulse
+        return (*sent, now, *parts)
+
+    refreshed = page.bind(refresh)
+    opened = [page.data, page.run, page.tab, page.tabs, page.pulse]
+    demo.load(page.bind_request(open_address), [], opened, **QUIET).then(refreshed, inputs, outputs, **QUIET)
+    gr.on([page.tab.change, page.pulse.change], refreshed, inputs, outputs, **LATEST)
+    chosen = page.data.change(page.bind(data.handler), data.inputs, data.outputs, **LATEST)
+    chosen.then(refreshed, inputs, outputs, **QUIET)
 
 
 def open_address(home: Home, lang: str, query: dict[str, str]) -> tuple:
-    """(data, run, tab, tabs) as the page's address says."""
+    """(data, run, tab, tabs, pulse) as the page's address says."""
     data, run_id, tab = (query.get(name, "") for name in ("data", "run", "tab"))
     tab = tab if tab in TABS else "log" if run_id else "data"
+    pulse = ""
     try:
-        run_id = home.run(run_id).id if run_id else ""
-        data = data or (sidebar.dataset_of(home.run(run_id)) if run_id else "")
+        if run_id:
+            run = home.run(run_id)
+            run_id, pulse, data = run.id, sidebar.beat(run), data or sidebar.dataset_of(run)
     except UserError:
         gr.Warning(languages.text("run_gone", lang, run=run_id))
         run_id = ""
-    return data, run_id, tab, go_to(tab)
+    return data, run_id, tab, go_to(tab), pulse
 
 
 def create(home: Home, auth: tuple[str, str] | None = None) -> FastAPI:
     """The application: / leads to /en/ or /zh/, where the pages are."""
     app = FastAPI(title="ftui", openapi_url=None)
     web.add_routes(app)
-    pages = []
     for lang in languages.LANGUAGES:
-        page = build(lambda request: home, lang)
         gr.mount_gradio_app(
             app,
-            page,
+            build(lambda request: home, lang),
             path=f"/{lang}",
             theme=style.theme(),
             footer_links=[],
@@ -102,9 +144,9 @@ def create(home: Home, auth: tuple[str, str] | None = None) -> FastAPI:
             ssr_mode=False,
             auth=auth,
         )
-        pages.append(page.app)
-    for other in pages[1:]:  # one login for both languages
-        other.tokens, other.cookie_id = pages[0].tokens, pages[0].cookie_id
+    first, *others = (route.app for route in app.routes if isinstance(route, Mount))
+    for other in others:  # one login for both languages
+        other.tokens, other.cookie_id = first.tokens, first.cookie_id
     return app
 
 

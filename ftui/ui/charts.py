@@ -26,7 +26,8 @@ def curves(series: dict[str, Sequence[tuple[float, float]]], lang: str, log_scal
         return None
     several = {_bare(name) for name in shown}
     figure = _figure(
-        xaxis={"title": {"text": languages.text("axis_step", lang)}}, yaxis={"type": "log" if log_scale else "linear"}
+        xaxis={"title": {"text": languages.text("axis_step", lang)}, "rangemode": "tozero"},
+        yaxis={"type": "log" if log_scale else "linear"},
     )
     dashes = ["solid", "dot", "dash", "dashdot"]
     for name, points in shown.items():

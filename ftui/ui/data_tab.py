@@ -12,7 +12,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
 from ftui.ui import charts, pieces
-from ftui.ui.page import QUIET, SHOWN, Choice, Page, chart, draw, go_to, html, pickable
+from ftui.ui.page import LATEST, QUIET, SHOWN, Choice, Page, View, chart, draw, go_to, html, pickable
 
 SAMPLES = {"zh_reviews.csv": "sample_zh", "en_reviews.csv": "sample_en"}
 PAGE_ROWS = 20
@@ -64,30 +64,49 @@ def choose(data_id: str, chosen: str | None) -> object:
     return chosen if chosen and chosen != data_id else gr.skip()
 
 
-def show(home: Home, lang: str, data_id: str) -> tuple:
-    """A data set was chosen: (empty state, group, facts, notes, text column, label column, search)."""
+def show(home: Home, lang: str, data_id: str, test_size: float, validation_size: float) -> tuple:
+    """A data set was chosen: (earlier, empty state, group, facts, notes, text column, label column, search, table, page,
+    label chart, length chart, findings, split)."""
     dataset = _open(home, data_id)
     if dataset is None:
-        return gr.HTML(visible=True), gr.Column(visible=False), "", "", gr.skip(), gr.skip(), ""
+        return (gr.skip(), gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 11))
     from ftui.data import inspecting, intake
 
     card = dataset.card()
     names = [column["name"] for column in card["columns"]]
     guessed = inspecting.guess(dataset.table())["columns"]
-    facts = [
-        card["encoding"] and card["encoding"].upper().replace("_", "-"),
-        languages.text("n_rows", lang, n=card["rows"]),
-    ]
-    facts += [languages.text("n_columns", lang, n=len(names)), pieces.size(card["bytes"])]
-    notes = intake.notes(card, lang)
+    text, label = guessed.get("text"), guessed.get("label")
+    facts = [card["encoding"] and card["encoding"].upper().replace("_", "-")]
+    facts += [languages.text("n_rows", lang, n=card["rows"]), languages.text("n_columns", lang, n=len(names))]
     return (
+        known(home, lang, data_id),
         gr.HTML(visible=False),
         gr.Column(visible=True),
-        pieces.facts(card["name"], facts),
-        "".join(pieces.notice(note, kind="warn") for note in notes),
-        gr.Dropdown(choices=names, value=guessed.get("text")),
-        gr.Dropdown(choices=names, value=guessed.get("label")),
+        pieces.facts(card["name"], [*facts, pieces.size(card["bytes"])]),
+        "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang)),
+        gr.Dropdown(choices=names, value=text),
+        gr.Dropdown(choices=names, value=label),
         "",
+        *view(home, lang, data_id, text, label, "", 1, test_size, validation_size),
+    )
+
+
+def view(
+    home: Home,
+    lang: str,
+    data_id: str,
+    text: str | None,
+    label: str | None,
+    search: str,
+    number: float,
+    test_size: float,
+    validation_size: float,
+) -> tuple:
+    """All that depends on the chosen columns: (table, page, label chart, length chart, findings, split)."""
+    return (
+        *view_rows(home, lang, data_id, text, label, search, number),
+        *view_columns(home, lang, data_id, text, label),
+        view_split(home, lang, data_id, label, test_size, validation_size),
     )
 
 
@@ -100,15 +119,18 @@ def view_rows(
         return "", gr.skip()
     from ftui.data import inspecting
 
-    start = (max(int(number or 1), 1) - 1) * PAGE_ROWS
-    columns, rows, matches = inspecting.rows(dataset.table(), start, PAGE_ROWS, search or "")
+    here = max(int(number or 1), 1)
+    columns, rows, matches = inspecting.rows(dataset.table(), (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
+    pages = max(1, math.ceil(matches / PAGE_ROWS))
+    if here > pages:
+        here = pages
+        columns, rows, matches = inspecting.rows(dataset.table(), (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
     marks = {text: languages.text("role_text", lang), label: languages.text("role_label", lang)}
     heads = [pieces.cell(name, 40) + (f"<mark>{marks[name]}</mark>" if name in marks else "") for name in columns]
     cells = [[pieces.cell(value) for value in row] for row in rows]
     table = pieces.table(heads, cells, none=languages.text("no_match" if search else "no_rows", lang))
-    pages = max(1, math.ceil(matches / PAGE_ROWS))
     found = languages.text("page_of", lang, pages=pages, n=matches)
-    return table, gr.Number(label=found, maximum=pages, value=min(max(int(number or 1), 1), pages))
+    return table, gr.Number(label=found, maximum=pages, value=here)
 
 
 def view_columns(home: Home, lang: str, data_id: str, text: str | None, label: str | None) -> tuple:
@@ -207,8 +229,8 @@ def _lengths(path: Path, column: str) -> dict:
 # ---- the page
 
 
-def build(page: Page) -> Choice:
-    """Lay out the tab and wire it; returns the controls that Fine-tune reads."""
+def build(page: Page) -> tuple[Choice, View]:
+    """Lay out the tab and wire it; returns the controls that Fine-tune reads, and what shows a data set."""
     t = page.t
     with gr.Row(equal_height=True, elem_classes=["sheet"]):
         with gr.Column(scale=3, min_width=280):
@@ -224,7 +246,7 @@ def build(page: Page) -> Choice:
             )
     notice = html(elem_id="data-notice")
     nothing = html(pieces.empty("▤", t("data_empty_title"), t("data_empty_text")), elem_id="data-empty")
-    with gr.Column(visible=False, elem_id="data-view") as view:
+    with gr.Column(visible=False, elem_id="data-view") as content:
         with gr.Column(elem_classes=["sheet"]):
             facts = html(elem_id="data-facts")
             with gr.Row():
@@ -266,35 +288,15 @@ def build(page: Page) -> Choice:
     drop.upload(page.bind(add_file), [drop], [page.data, notice, drop], **SHOWN)
     samples.click(page.bind(add_sample, event=True), [], [page.data, notice], **SHOWN)
     earlier.input(choose, [page.data, earlier], [page.data], **QUIET)
-    page.data.change(page.bind(show), [page.data], [nothing, view, facts, notes, text, label, search], **QUIET)
-    page.data.change(page.bind(known), [page.data], [earlier], **QUIET)
 
+    sizes = [test_size, validation_size]
     columns = [page.data, text, label]
-    shown = [page.data, text, label, search, number]
-    gr.on(
-        [page.data.change, text.change, label.change, number.input],
-        page.bind(view_rows),
-        shown,
-        [table, number],
-        **QUIET,
-    )
-    search.change(page.bind(view_rows), shown, [table, number], trigger_mode="always_last", **QUIET)
-    gr.on(
-        [page.data.change, text.change, label.change],
-        page.bind(view_columns),
-        columns,
-        [counts, lengths, findings],
-        **QUIET,
-    )
-    shares = [page.data, label, test_size, validation_size]
-    changes = [
-        page.data.change,
-        label.change,
-        test_size.release,
-        validation_size.release,
-        test_size.change,
-        validation_size.change,
-    ]
-    gr.on(changes, page.bind(view_split), shares, [split], trigger_mode="always_last", **QUIET)
+    paged = [*columns, search, number]
+    viewed = [table, number, counts, lengths, findings, split]
+    gr.on([text.input, label.input], page.bind(view), [*paged, *sizes], viewed, **LATEST)
+    gr.on([search.input, number.input], page.bind(view_rows), paged, [table, number], **LATEST)
+    moved = [test_size.input, validation_size.input]
+    gr.on(moved, page.bind(view_split), [page.data, label, *sizes], [split], **LATEST)
     onward.click(page.bind(use), columns, [page.tabs], **QUIET)
-    return Choice(text, label, test_size, validation_size)
+    shown = [earlier, nothing, content, facts, notes, text, label, search, *viewed]
+    return Choice(text, label, *sizes), View(show, [page.data, *sizes], shown, by_run=False)

@@ -13,7 +13,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import charts, pieces
-from ftui.ui.page import QUIET, Page, chart, draw, go_to, html
+from ftui.ui.page import LATEST, QUIET, Page, View, chart, draw, go_to, html
 
 MAIN = ("accuracy", "f1_macro", "mcc", "loss")
 PAGE_ROWS = 20
@@ -22,12 +22,13 @@ PAGE_ROWS = 20
 
 
 def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
-    """(empty, view, split choice, tiles, line, confusion, classes, table, roc, pr, calibration, confidence)."""
+    """(empty, view, split choice, tiles, line, confusion matrix, its note, table of classes, ROC, PR, calibration,
+    confidence, and what `mistakes` gives)."""
     report = _report(home, run_id)
     if report is None:
         waiting = "evaluation_wait" if _run(home, run_id) else "evaluation_empty"
         message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
-        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 10))
+        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 13))
     names = [name for name in ("test", "validation") if name in report["splits"]]
     split = split if split in names else names[0]
     part = report["splits"][split]
@@ -48,6 +49,7 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         draw(charts.precision_recall(part["pr"], lang)),
         draw(charts.calibration(part["calibration"], lang)),
         draw(charts.confidence(part["confidence"], lang)),
+        *mistakes(home, lang, run_id, split, 1),
     )
 
 
@@ -152,13 +154,13 @@ def _report(home: Home, run_id: str) -> dict | None:
 # ---- the page
 
 
-def build(page: Page) -> None:
+def build(page: Page) -> View:
     """Lay out the tab and wire it."""
     t = page.t
     nothing = html(
         pieces.empty("◎", t("evaluation_empty_title"), t("evaluation_empty_text")), elem_id="evaluation-empty"
     )
-    with gr.Column(visible=False, elem_id="evaluation-view") as view:
+    with gr.Column(visible=False, elem_id="evaluation-view") as content:
         with gr.Row(elem_classes=["table-tools"]):
             line = html(elem_id="best-checkpoint")
             split = gr.Radio([], show_label=False, container=False, elem_id="split-choice", elem_classes=["segments"])
@@ -183,24 +185,26 @@ def build(page: Page) -> None:
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
 
-    outputs = [nothing, view, split, figures, line, confusion, some, classes, roc, pr, calibration, confidence]
-    gr.on(
-        [page.run.change, page.pulse.change, split.input],
-        page.bind(show),
-        [page.run, split],
-        outputs,
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    listed = [page.run, split, number]
-    gr.on(
-        [split.change, page.run.change, page.pulse.change, number.input],
-        page.bind(mistakes),
-        listed,
-        [title, table, number],
-        **QUIET,
-    )
+    listed = [title, table, number]
+    outputs = [
+        nothing,
+        content,
+        split,
+        figures,
+        line,
+        confusion,
+        some,
+        classes,
+        roc,
+        pr,
+        calibration,
+        confidence,
+        *listed,
+    ]
+    split.input(page.bind(show), [page.run, split], outputs, **LATEST)
+    number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
     onward.click(lambda: go_to("playground"), [], [page.tabs], **QUIET)
+    return View(show, [page.run, split], outputs)
 
 
 def _column(t: Callable[[str], str], name: str) -> gr.HTML:

@@ -16,7 +16,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import pieces
-from ftui.ui.page import QUIET, Page, go_to, html
+from ftui.ui.page import QUIET, Page, View, go_to, html
 
 FORMATS = ("safetensors", "adapter")
 
@@ -124,12 +124,12 @@ def _run(home: Home, run_id: str) -> Run | None:
 # ---- the page
 
 
-def build(page: Page) -> None:
+def build(page: Page) -> View:
     """Lay out the tab and wire it."""
     t = page.t
     timer = gr.Timer(1.0, active=False)
     nothing = html(pieces.empty("⇩", t("export_empty_title"), t("export_empty_text")), elem_id="export-empty")
-    with gr.Column(visible=False, elem_id="export-view") as view:
+    with gr.Column(visible=False, elem_id="export-view") as content:
         found = html(elem_id="artefacts")
         notice = html(elem_id="export-notice")
         with gr.Column(elem_classes=["sheet"]):
@@ -151,15 +151,9 @@ def build(page: Page) -> None:
         with gr.Row(elem_classes=["onward"]):
             back = gr.Button(t("next_run"), elem_id="next-run")
 
-    outputs = [nothing, view, found, which, adapter, command, notice, timer]
-    gr.on(
-        [page.run.change, page.pulse.change, timer.tick],
-        page.bind(show),
-        [page.run],
-        outputs,
-        trigger_mode="once",
-        **QUIET,
-    )
+    outputs = [nothing, content, found, which, adapter, command, notice, timer]
+    timer.tick(page.bind(show), [page.run], outputs, trigger_mode="once", **QUIET)
     for button, format in ((safetensors, "safetensors"), (adapter, "adapter")):
         button.click(page.bind(make), [page.run, gr.State(format)], [notice, timer], **QUIET)
     back.click(lambda: go_to("tune"), [], [page.tabs], **QUIET)
+    return View(show, [page.run], outputs)

@@ -16,11 +16,11 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, Job
 from ftui.ui import charts, pieces, style
 from ftui.ui.following import Following, follow
-from ftui.ui.page import QUIET, SHOWN, Page, chart, draw, go_to, html
+from ftui.ui.page import QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
 LEVELS = {"all": {"debug", "info", "warning", "error"}, "warnings": {"warning", "error"}, "errors": {"error"}}
 PAGE_LINES = 400  # log lines in the page; the file has them all
-NEVER = ("", -1, -1, "", "", False, "")  # what a page that has shown nothing has seen
+NEVER = (None, -1, -1, "", "", False, "")  # what a page that has shown nothing has seen
 
 # ---- handlers
 
@@ -32,13 +32,10 @@ def tick(home: Home, lang: str, run_id: str, level: str, log_scale: bool, seen: 
     """
     job = _training(home, run_id)
     if job is None:
-        hidden = [gr.HTML(visible=True), gr.Column(visible=False)]
-        nothing = seen[0] == run_id
-        return (
-            (("", *NEVER[1:]), gr.skip(), gr.Timer(active=False), *hidden, *([gr.skip()] * 10))
-            if not nothing
-            else _skip(15)
-        )
+        if seen[0] == run_id:
+            return _skip(15)
+        blank = (gr.Timer(active=False), gr.HTML(visible=True), gr.Column(visible=False))
+        return ((run_id, *NEVER[1:]), gr.skip(), *blank, *_skip(10))
     told = follow(job)
     state = jobs.state(job)
     now = (run_id, told.lines_seen, told.points_seen, state, level, log_scale, status(told, state, lang))
@@ -48,7 +45,7 @@ def tick(home: Home, lang: str, run_id: str, level: str, log_scale: bool, seen: 
     changed = fresh or seen[3] != state
     return (
         now,
-        f"{run_id}:{state}" if changed else gr.skip(),
+        pulse_of(run_id, state) if changed else gr.skip(),
         gr.Timer(active=state not in ev.TERMINAL) if changed else gr.skip(),
         gr.HTML(visible=False) if fresh else gr.skip(),
         gr.Column(visible=True) if fresh else gr.skip(),
@@ -100,14 +97,19 @@ def failure(told: Following, state: str, lang: str) -> str:
     event = told.error
     if event is None or state not in (ev.FAILED, ev.LOST):
         return ""
-    message, hint = event["message"], event.get("hint", "")
+    message, hint = reason(event, lang)
+    return pieces.notice(message, hint, "bad", event.get("details", ""), languages.text("details", lang))
+
+
+def reason(event: dict, lang: str) -> tuple[str, str]:
+    """(message, hint) of an error event, in the reader's language where the catalogue has it."""
     if languages.knows_error(event["code"]):
         try:
             problem = UserError(event["code"], **event.get("params", {}))
-            message, hint = problem.message(lang), problem.hint(lang)
+            return problem.message(lang), problem.hint(lang)
         except KeyError:  # written by another version, with other blanks
             pass
-    return pieces.notice(message, hint, "bad", event.get("details", ""), languages.text("details", lang))
+    return event["message"], event.get("hint", "")
 
 
 def draw_curves(told: Following, lang: str, log_scale: bool) -> list[str]:
@@ -140,7 +142,7 @@ def lines(told: Following, level: str, lang: str) -> str:
 def sentence(event: dict, lang: str) -> str:
     """A log or error event in the reader's language."""
     if event["type"] == "error":
-        return event["message"]
+        return reason(event, lang)[0]
     try:
         return languages.log(event["key"], lang, **event.get("params", {}))
     except (KeyError, IndexError):  # written by another version
@@ -199,9 +201,11 @@ def build(page: Page) -> None:
         problem = html(elem_id="failure")
         with gr.Row(equal_height=True):
             with gr.Column(min_width=300):
-                loss = chart(t("chart_loss"), t("chart_loss_note"), elem_id="chart-loss")
+                loss = chart(t("chart_loss"), t("chart_loss_note"), t("chart_later"), elem_id="chart-loss")
             with gr.Column(min_width=300):
-                scores = chart(t("chart_scores"), t("chart_scores_note"), elem_id="chart-scores")
+                scores = chart(
+                    t("chart_scores"), t("chart_scores_note"), t("chart_scores_later"), elem_id="chart-scores"
+                )
         log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
         with gr.Accordion(t("more_curves"), open=False, elem_id="more-curves", elem_classes=["sheet"]), gr.Row():
             with gr.Column(min_width=280):

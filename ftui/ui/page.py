@@ -13,6 +13,7 @@ from ftui.core.home import Home
 
 TABS = ("data", "tune", "log", "evaluation", "playground", "export")
 QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+LATEST = {**QUIET, "trigger_mode": "always_last"}
 SHOWN = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": None}
 BROWSER = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 
@@ -28,11 +29,25 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class View:
+    """What a tab shows of the chosen data and run: `handler(home, lang, *inputs)` gives the outputs.
+
+    ftui.ui.app calls it when the tab is opened, and when the choice changes while it is open; never for a tab that
+    nobody looks at. Where `by_run`, once for each run and state of it.
+    """
+
+    handler: Callable
+    inputs: list
+    outputs: list
+    by_run: bool = True
+
+
+@dataclass(frozen=True)
 class Page:
     """One page in one language.
 
-    `data`, `run` and `tab` hold what the address says (?data=, ?run=, ?tab=): ids, never objects. `pulse` changes
-    whenever the chosen run or its state does; tabs that show results listen to it.
+    `data`, `run` and `tab` hold what the address says (?data=, ?run=, ?tab=): ids, never objects. `pulse` is run and
+    state (see `pulse_of`): it changes whenever one of them does.
     """
 
     lang: str
@@ -95,6 +110,11 @@ def _toast(error: UserError, lang: str) -> gr.Error:
     )
 
 
+def pulse_of(run_id: str, state: str) -> str:
+    """What `Page.pulse` holds for a run in this state."""
+    return f"{run_id}:{state}"
+
+
 def go_to(tab: str) -> dict:
     """An update of the tabs that opens one."""
     return gr.Tabs(selected=tab)
@@ -111,11 +131,15 @@ def pickable(value: str = "", elem_id: str | None = None, **options) -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=on_load, **options)
 
 
-def chart(title: str, note: str = "", elem_id: str | None = None, **options) -> gr.HTML:
-    """A card with a chart; its value is what `draw` makes of a figure. Unlike gr.Plot it is updated in place."""
+def chart(title: str, note: str = "", later: str = "", elem_id: str | None = None, **options) -> gr.HTML:
+    """A card with a chart; its value is what `draw` makes of a figure, and where it has none `later` stands there.
+
+    Unlike gr.Plot it is updated in place."""
     title, note = escape(title), escape(note)
     template = f'<div class="ft chart-box blank"><div class="h">{title}</div><div class="sub">{note}</div>'
-    template += f'<div class="chart" role="img" aria-label="{title}"></div></div>'
+    template += (
+        f'<div class="later">{escape(later)}</div><div class="chart" role="img" aria-label="{title}"></div></div>'
+    )
     on_load = "ftui.chart(element, props, watch)"
     shared = {"apply_default_css": False, "html_template": template, "js_on_load": on_load}
     return gr.HTML("", elem_id=elem_id, **shared, **options)

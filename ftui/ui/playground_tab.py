@@ -16,7 +16,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.ui import pieces
-from ftui.ui.page import QUIET, SHOWN, Page, go_to, html, pickable
+from ftui.ui.page import QUIET, SHOWN, Page, View, go_to, html, pickable
 
 PATIENCE = 90.0  # seconds for a model to load
 IDLE = 1800  # seconds without a question after which the server ends itself
@@ -184,13 +184,13 @@ def _run(home: Home, run_id: str) -> Run | None:
 # ---- the page
 
 
-def build(page: Page) -> None:
+def build(page: Page) -> View:
     """Lay out the tab and wire it."""
     t = page.t
     nothing = html(
         pieces.empty("❯", t("playground_empty_title"), t("playground_empty_text")), elem_id="playground-empty"
     )
-    with gr.Column(visible=False, elem_id="playground-view") as view:
+    with gr.Column(visible=False, elem_id="playground-view") as content:
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=300):
                 with gr.Column(elem_classes=["sheet"]):
@@ -207,14 +207,6 @@ def build(page: Page) -> None:
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("take_it"), elem_id="take-it")
 
-    gr.on(
-        [page.run.change, page.pulse.change],
-        page.bind(show),
-        [page.run],
-        [nothing, view, quotes, answer, code],
-        trigger_mode="always_last",
-        **QUIET,
-    )
     asked = page.bind(ask)
     text.focus(page.bind(warm_up), [page.run], [], **QUIET)
     go.click(asked, [page.run, text], [answer, code], **SHOWN)
@@ -222,3 +214,4 @@ def build(page: Page) -> None:
         asked, [page.run, text], [answer, code], **QUIET
     )
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
+    return View(show, [page.run], [nothing, content, quotes, answer, code])

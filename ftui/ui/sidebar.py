@@ -12,7 +12,7 @@ from ftui.core import languages, recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import charts, pieces
-from ftui.ui.page import QUIET, Page, go_to, html, pickable
+from ftui.ui.page import QUIET, Page, go_to, html, pickable, pulse_of
 
 MOST = 200  # runs in the list
 RESULTS = ("evaluation", "playground", "export")
@@ -30,8 +30,8 @@ def runs(home: Home, lang: str, chosen: str, shown: str, pulse: str) -> tuple:
     """(list, the same for the next comparison, pulse); nothing is sent while it has not changed."""
     lines = jobs.summaries(home)
     listed = render(lines, chosen, lang)
-    beat = next((f"{line['id']}:{line['state']}" for line in lines if line["id"] == chosen), pulse)
-    return (*((listed, listed) if listed != shown else (gr.skip(), gr.skip())), beat if beat != pulse else gr.skip())
+    now = next((pulse_of(line["id"], line["state"]) for line in lines if line["id"] == chosen), pulse)
+    return (*((listed, listed) if listed != shown else (gr.skip(), gr.skip())), now if now != pulse else gr.skip())
 
 
 def render(summaries: list[dict], chosen: str, lang: str) -> str:
@@ -60,14 +60,19 @@ def _item(line: dict, current: bool, lang: str) -> str:
 
 
 def pick(home: Home, lang: str, run_id: str, tab: str, data_id: str) -> tuple:
-    """A run was clicked: (run, tabs, data). Its results are shown where there are any, else its log.
+    """A run was clicked: (run, pulse, tabs, data). Its results are shown where there are any, else its log.
 
     Where no data set is chosen the run's own becomes it."""
     run = home.run(run_id)
     data = gr.skip() if data_id else dataset_of(run)
-    if tab in RESULTS or tab == "log":
-        return run.id, gr.skip(), data
-    return run.id, go_to("evaluation" if run.report.exists() else "log"), data
+    stays = tab in RESULTS or tab == "log"
+    tabs = gr.skip() if stays else go_to("evaluation" if run.report.exists() else "log")
+    return run.id, beat(run), tabs, data
+
+
+def beat(run: Run) -> str:
+    """The pulse of a run."""
+    return pulse_of(run.id, jobs.summary(run)["state"])
 
 
 def dataset_of(run: Run) -> str:
@@ -80,8 +85,8 @@ def dataset_of(run: Run) -> str:
 
 
 def new(home: Home, lang: str) -> tuple:
-    """Start over with new data: (data, run, tabs)."""
-    return "", "", go_to("data")
+    """Start over with new data: (run, pulse, tabs, data)."""
+    return "", "", go_to("data"), ""
 
 
 def strip(home: Home, lang: str, data_id: str, run_id: str) -> str:
@@ -116,30 +121,30 @@ def _chip(kind: str, name: str, extra: str = "") -> str:
 # ---- the page
 
 
-def build(page: Page) -> None:
-    """The list of runs; must be called inside a gr.Sidebar."""
+def build(page: Page) -> list:
+    """The list of runs; must be called inside a gr.Sidebar. Returns what `runs` gives."""
     t = page.t
     html(f'<div class="ft brand">{LOGO}<span>ftui</span></div>')
     fresh = gr.Button(t("new"), variant="secondary", elem_id="new-run")
     shown = gr.State("")
     listed = pickable(render([], "", page.lang), elem_id="runs")
-    timer = gr.Timer(5.0)
-    inputs = [page.run, shown, page.pulse]
-    changes = [timer.tick, page.run.change, page.pulse.change]
-    gr.on(changes, page.bind(runs), inputs, [listed, shown, page.pulse], trigger_mode="once", **QUIET)
-    listed.click(page.bind(pick, event=True), [page.tab, page.data], [page.run, page.tabs, page.data], **QUIET)
-    fresh.click(page.bind(new), [], [page.data, page.run, page.tabs], **QUIET)
+    outputs = [listed, shown, page.pulse]
+    gr.Timer(5.0).tick(page.bind(runs), [page.run, shown, page.pulse], outputs, trigger_mode="once", **QUIET)
+    chosen = [page.run, page.pulse, page.tabs, page.data]
+    listed.click(page.bind(pick, event=True), [page.tab, page.data], chosen, **QUIET)
+    fresh.click(page.bind(new), [], chosen, **QUIET)
+    return outputs
 
 
-def build_strip(page: Page) -> None:
+def build_strip(page: Page) -> gr.HTML:
     """What is chosen, and the corner with language and theme."""
     other = {"en": "zh", "zh": "en"}[page.lang]
     with gr.Row(elem_classes=["strip-row"]):
         first = f'<div class="ft strip">{_nothing(page.lang)}</div>'
-        chosen = gr.HTML(first, elem_id="strip", apply_default_css=False, js_on_load="ftui.strip(element, watch)")
-        html(
-            f'<div class="ft corner"><button onclick="ftui.switchLanguage(\'{other}\')" lang="{other}" id="switch-language">{languages.LANGUAGES[other]}</button>'
-            f'<button onclick="ftui.toggleTheme()" id="switch-theme" title="{page.t("theme")}" aria-label="{page.t("theme")}">◐</button></div>'
-        )
-    changes = [page.data.change, page.run.change, page.pulse.change]
-    gr.on(changes, page.bind(strip), [page.data, page.run], [chosen], trigger_mode="always_last", **QUIET)
+        load = "ftui.strip(element, watch)"
+        chosen = gr.HTML(first, elem_id="strip", apply_default_css=False, js_on_load=load)
+        language = f'<button onclick="ftui.switchLanguage(\'{other}\')" lang="{other}" id="switch-language">'
+        theme = f'<button onclick="ftui.toggleTheme()" id="switch-theme" title="{page.t("theme")}" '
+        theme += f'aria-label="{page.t("theme")}">◐</button>'
+        html(f'<div class="ft corner">{language}{languages.LANGUAGES[other]}</button>{theme}</div>')
+    return chosen

@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 
 from ftui import jobs
-from ftui.core import languages, recipe
+from ftui.core import languages, recipe, starters
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import form, pieces, starters
-from ftui.ui.page import QUIET, SHOWN, Choice, Page, go_to, html
+from ftui.ui import form, pieces
+from ftui.ui.page import LATEST, SHOWN, Choice, Page, View, go_to, html
 
 # ---- handlers
 
@@ -31,15 +31,17 @@ def make_recipe(home: Home, data_id: str, columns: tuple, shares: tuple, values:
 
 
 def preview(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
-    """After any change: (hint below the learning rate, recipe as YAML, notice)."""
+    """After any change: (learning rate, recipe as YAML, notice, last n, the LoRA group)."""
     columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
+    strategy = form.named(values)["strategy.name"]
+    own = gr.Number(visible=strategy == "last_n"), gr.Column(visible=strategy == "lora")
     if not data_id:
-        return gr.skip(), "", ""
+        return gr.skip(), "", "", *own
     try:
         made = make_recipe(home, data_id, columns, shares, values)
     except UserError as problem:
-        return gr.skip(), gr.skip(), explain(problem, lang)
-    return _learning_rate(made, lang), recipe.dump(made), ""
+        return gr.skip(), gr.skip(), explain(problem, lang), *own
+    return _learning_rate(made, lang), recipe.dump(made), "", *own
 
 
 def _learning_rate(made: Recipe, lang: str) -> dict:
@@ -50,7 +52,7 @@ def _learning_rate(made: Recipe, lang: str) -> dict:
         info = languages.text(
             "auto_rate",
             lang,
-            rate=f"{rate:.0e}".replace("e-0", "e-"),
+            rate=f"{rate:.1e}".replace(".0e", "e").replace("e-0", "e-"),
             strategy=languages.text("strategy_" + made.strategy.name, lang),
         )
     return gr.Textbox(info=info)
@@ -80,24 +82,21 @@ def start(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
     return "", run.id, go_to("log")
 
 
-def describe(home: Home, lang: str, data_id: str, text: str | None, label: str | None) -> tuple:
-    """What will be learned from: (line about the data, empty state, form)."""
+def show(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
+    """The tab was opened: (line about the data, empty state, form, and what `preview` gives)."""
     try:
         folder = home.dataset(data_id) if data_id else None
     except UserError:
         folder = None
     if folder is None:
-        return "", gr.HTML(visible=True), gr.Column(visible=False)
+        return "", gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 5)
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
+    text, label = inputs[:2]
     facts = [languages.text("n_rows", lang, n=card["rows"]), f"{text or '?'} → {label or '?'}"]
-    return pieces.facts(card["name"], facts), gr.HTML(visible=False), gr.Column(visible=True)
-
-
-def pick_strategy(strategy: str) -> tuple:
-    """Which settings belong to this strategy: (last n, the LoRA group)."""
-    return gr.Number(visible=strategy == "last_n"), gr.Column(visible=strategy == "lora")
+    line = pieces.facts(card["name"], facts)
+    return line, gr.HTML(visible=False), gr.Column(visible=True), *preview(home, lang, data_id, *inputs)
 
 
 def download(home: Home, lang: str, yaml: str) -> str:
@@ -110,11 +109,11 @@ def download(home: Home, lang: str, yaml: str) -> str:
 # ---- the page
 
 
-def build(page: Page, choice: Choice) -> None:
+def build(page: Page, choice: Choice) -> View:
     """Lay out the tab and wire it."""
     t = page.t
     nothing = html(pieces.empty("⚙", t("tune_empty_title"), t("tune_empty_text")), elem_id="tune-empty")
-    with gr.Column(visible=False, elem_id="tune-view") as view:
+    with gr.Column(visible=False, elem_id="tune-view") as content:
         facts = html(elem_id="tune-facts")
         controls: dict[str, gr.components.Component] = {}
         with gr.Column(elem_classes=["sheet"]):
@@ -140,19 +139,10 @@ def build(page: Page, choice: Choice) -> None:
 
     ordered = [controls[name] for name in form.FIELDS]
     inputs = [page.data, choice.text, choice.label, choice.test_size, choice.validation_size, *ordered]
-    outputs = [controls["training.learning_rate"], yaml, notice]
-    changes = [part.change for part in inputs]
-    gr.on(changes, page.bind(preview), inputs, outputs, trigger_mode="always_last", **QUIET)
-    gr.on(
-        [page.data.change, choice.text.change, choice.label.change],
-        page.bind(describe),
-        inputs[:3],
-        [facts, nothing, view],
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    controls["strategy.name"].change(pick_strategy, controls["strategy.name"], [controls["strategy.n"], lora], **QUIET)
+    previewed = [controls["training.learning_rate"], yaml, notice, controls["strategy.n"], lora]
+    gr.on([control.input for control in ordered], page.bind(preview), inputs, previewed, **LATEST)
     go.click(page.bind(start), inputs, [notice, page.run, page.tabs], **SHOWN)
+    return View(show, inputs, [facts, nothing, content, *previewed], by_run=False)
 
 
 def _model(page: Page) -> gr.Dropdown:

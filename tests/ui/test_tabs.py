@@ -1,0 +1,264 @@
+"""Handlers of the other tabs, without Gradio's server."""
+
+import json
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import gradio as gr
+import pytest
+
+from ftui import jobs
+from ftui.core import recipe
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.ui import data_tab, evaluation_tab, export_tab, form, playground_tab, sidebar, tune_tab
+
+COLUMNS = ("评论内容", "情感标签")
+VALUES = [
+    "starter-encoder" if name == "model" else "full" if name == "strategy.name" else form.control(name, "en").value
+    for name in form.FIELDS
+]
+
+
+def changed(name: str, value: object) -> list:
+    return [value if field == name else old for field, old in zip(form.FIELDS, VALUES, strict=True)]
+
+
+class TestData:
+    def test_a_file_becomes_a_data_set(self, home: Home, tmp_path, toy_csv):
+        data_id, notice, zone = data_tab.add_file(home, "en", str(toy_csv))
+        assert notice == "" and zone is None
+        assert home.dataset(data_id).is_dir()
+
+    def test_a_bad_file_is_one_sentence(self, home: Home, tmp_path):
+        bad = tmp_path / "empty.csv"
+        bad.write_bytes(b"")
+        data_id, notice, _ = data_tab.add_file(home, "zh", str(bad))
+        assert data_id == gr.skip() and "empty.csv" in notice and 'role="alert"' in notice
+
+    @pytest.mark.parametrize("name", list(data_tab.SAMPLES))
+    def test_samples_are_there_and_understood(self, home: Home, name):
+        data_id, notice = data_tab.add_sample(home, "en", name)
+        assert notice == ""
+        shown = data_tab.show(home, "en", data_id, 0.2, 0.1)
+        assert shown[5].value and shown[6].value and shown[5].value != shown[6].value
+
+    def test_only_samples_can_be_asked_for(self, home: Home):
+        assert data_tab.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(), gr.skip())
+
+    def test_facts_and_guesses(self, home: Home, dataset):
+        listed, empty, view, facts, _, text, label, *rest = data_tab.show(home, "zh", dataset.id, 0.2, 0.1)
+        assert not empty.visible and view.visible and len(rest) == 7 and listed.value == dataset.id
+        assert "reviews.csv" in facts and "300 行" in facts and "UTF-8" in facts
+        assert (text.value, label.value) == COLUMNS
+
+    def test_rows_are_paged_and_searched(self, home: Home, dataset):
+        table, page = data_tab.view_rows(home, "en", dataset.id, *COLUMNS, "", 15)
+        assert table.count("<tr>") == 21 and page.maximum == 15 and page.value == 15
+        table, page = data_tab.view_rows(home, "en", dataset.id, *COLUMNS, "no such words", 15)
+        assert "No row contains this" in table and page.value == 1
+
+    def test_a_search_shows_its_first_page_when_the_page_is_past_the_end(self, home: Home, dataset):
+        table, page = data_tab.view_rows(home, "en", dataset.id, *COLUMNS, "excellent", 15)
+        assert "excellent" in table and page.value == page.maximum < 15
+
+    def test_charts_and_split(self, home: Home, dataset):
+        counts, lengths, findings = data_tab.view_columns(home, "en", dataset.id, *COLUMNS)
+        assert json.loads(counts)["data"] and json.loads(lengths)["data"] and findings == ""
+        assert "<b>216</b>" in data_tab.view_split(home, "en", dataset.id, COLUMNS[1], 0.2, 0.1)
+
+    def test_what_stands_in_the_way_is_said(self, home: Home, dataset):
+        assert "same column" in data_tab.view_columns(home, "en", dataset.id, COLUMNS[0], COLUMNS[0])[2]
+        assert "Choose the column" in data_tab.view_columns(home, "en", dataset.id, None, COLUMNS[1])[2]
+        assert "looks like text" in data_tab.view_columns(home, "en", dataset.id, COLUMNS[1], COLUMNS[0])[2]
+
+    def test_a_data_set_that_is_gone_leaves_the_page_empty(self, home: Home):
+        assert data_tab.show(home, "en", "0123456789abcdef", 0.2, 0.1)[1].visible
+        assert data_tab.view_rows(home, "en", "../..", None, None, "", 1)[0] == ""
+
+    def test_earlier_data_sets_are_listed(self, home: Home, dataset):
+        listed = data_tab.known(home, "en", dataset.id)
+        assert listed.value == dataset.id and listed.choices == [("reviews.csv · 300 rows", dataset.id)]
+
+
+class TestTune:
+    def test_the_recipe_says_what_the_page_shows(self, home: Home, dataset):
+        made = tune_tab.make_recipe(home, dataset.id, COLUMNS, (0.3, 0.15), tuple(VALUES))
+        assert made.data.columns == {"text": COLUMNS[0], "label": COLUMNS[1]}
+        assert (made.data.test_size, made.data.validation_size) == (0.3, 0.15)
+
+    def test_the_preview_resolves_auto_and_writes_yaml(self, home: Home, dataset, tmp_path):
+        changes = changed("model", "somebody/large")
+        rate, yaml, notice, *_ = tune_tab.preview(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *changes)
+        assert "5e-5" in rate.info and notice == ""
+        path = tmp_path / "recipe.yaml"
+        path.write_text(yaml, encoding="utf-8")
+        assert recipe.load(path).model == "somebody/large"
+
+    def test_a_bad_value_is_said_in_words_and_nothing_starts(self, home: Home, dataset):
+        inputs = (*COLUMNS, 0.2, 0.1, *changed("training.learning_rate", "-1"))
+        notice, run, tabs = tune_tab.start(home, "zh", dataset.id, *inputs)
+        assert "学习率" in notice and "必须大于" in notice
+        assert run == tabs == gr.skip() and home.all_runs() == []
+
+    def test_without_data_it_says_so(self, home: Home):
+        notice, _, _ = tune_tab.start(home, "en", "", None, None, 0.2, 0.1, *VALUES)
+        assert "No data is chosen" in notice
+
+    def test_start_leads_to_the_log(self, home: Home, dataset, running, monkeypatch):
+        started = []
+        monkeypatch.setattr(jobs, "start_training", lambda made, where: started.append((made, where)) or running[0])
+        notice, run, tabs = tune_tab.start(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *VALUES)
+        assert (notice, run, tabs.selected) == ("", running[0].id, "log")
+        assert started[0][1] == home and started[0][0].strategy.name == "full"
+
+    @pytest.mark.parametrize(("strategy", "visible"), [("lora", [False, True]), ("last_n", [True, False])])
+    def test_each_strategy_shows_its_own_settings(self, home: Home, strategy, visible):
+        shown = tune_tab.preview(home, "en", "", None, None, 0.2, 0.1, *changed("strategy.name", strategy))
+        assert [part.visible for part in shown[3:]] == visible
+
+    def test_the_tab_says_what_will_be_learned_from(self, home: Home, dataset):
+        line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *VALUES)
+        assert "评论内容 → 情感标签" in line and not empty.visible and view.visible
+        line, empty, view, *_ = tune_tab.show(home, "en", "", None, None, 0.2, 0.1, *VALUES)
+        assert empty.visible and not view.visible
+
+
+class TestEvaluation:
+    def test_the_report_is_shown_with_its_split(self, home: Home, finished):
+        shown = evaluation_tab.show(home, "en", finished.id, None)
+        assert not shown[0].visible and shown[1].visible and shown[2].value == "test"
+        assert "0.800" in shown[3] and "test, 60 rows" in shown[3]
+        assert "step 20" in shown[4]
+        assert all(json.loads(figure)["data"] for figure in (shown[5], *shown[8:12]))
+        assert "12 of 60" in shown[12]
+        assert "正面" in shown[7]
+
+    def test_the_other_split(self, home: Home, finished):
+        assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[3]
+
+    def test_errors_are_listed_most_confident_first(self, home: Home, finished):
+        title, table, page = evaluation_tab.mistakes(home, "en", finished.id, "test", 1)
+        assert "12 of 60" in title and page.visible is False
+        sure = [float(part.split("<")[0]) for part in table.split('<td class="num">')[1:]]
+        assert len(sure) == 12 and sure == sorted(sure, reverse=True)
+
+    def test_a_run_without_results_says_when_they_come(self, home: Home, running):
+        shown = evaluation_tab.show(home, "en", running[0].id, None)
+        assert shown[0].visible and "Not evaluated yet" in shown[0].value
+        assert evaluation_tab.mistakes(home, "en", running[0].id, "test", 1)[:2] == ("", "")
+
+
+class Answers(BaseHTTPRequestHandler):
+    """What the run's server would say."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        bad = {"error": {"code": "x", "message": "no text", "hint": ""}}
+        answer = bad if asked["text"] == "bad" else {"label": "正面", "scores": {"正面": 0.9, "负面": 0.1}}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server that answers like the run's own; `jobs.serving` names it."""
+    http = HTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=http.serve_forever)
+    thread.start()
+    monkeypatch.setattr(jobs, "serving", lambda run: f"http://127.0.0.1:{http.server_port}")
+    yield
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+class TestPlayground:
+    def test_an_answer_is_label_and_bars(self, home: Home, finished, server):
+        (answer, snippets), *more = playground_tab.ask(home, "en", finished.id, "好")
+        assert more == [] and "正面" in answer and "90.0% sure" in answer and "0.100" in answer
+        assert "127.0.0.1" in snippets and "curl" in snippets
+
+    def test_a_refusal_is_shown(self, home: Home, finished, server):
+        ((answer, _),) = playground_tab.ask(home, "zh", finished.id, "bad")
+        assert "no text" in answer and 'role="alert"' in answer
+
+    def test_nothing_is_not_asked(self, home: Home, finished):
+        ((answer, _),) = playground_tab.ask(home, "en", finished.id, "  ")
+        assert "Type a text first" in answer
+
+    def test_it_says_that_it_loads_and_why_it_could_not(self, home: Home, finished, monkeypatch):
+        monkeypatch.setattr(jobs, "serving", lambda run: None)
+
+        def fails(run, kind, options):
+            from ftui.core import events as ev
+
+            job = run.new_job(kind, options)
+            events = ev.Writer(job.events, 1)
+            events.error("internal", "no memory")
+            events.state(ev.FAILED)
+            return job
+
+        monkeypatch.setattr(jobs, "start", fails)
+        loading, failed = playground_tab.ask(home, "en", finished.id, "hello")
+        assert "Loading the model" in loading[0] and "no memory" in failed[0]
+
+    def test_examples_come_from_the_test_rows(self, home: Home, finished):
+        shown = playground_tab.show(home, "en", finished.id)
+        assert shown[1].visible and shown[2].count("<button") == playground_tab.EXAMPLES
+        assert "test 文本" in shown[2] and "validation 文本" not in shown[2]
+
+    def test_a_run_without_a_model(self, home: Home, running):
+        assert "No model yet" in playground_tab.show(home, "en", running[0].id)[0].value
+
+
+class TestExport:
+    def test_what_there_is(self, home: Home, finished):
+        (finished.exports / "safetensors").mkdir(parents=True)
+        (finished.exports / "safetensors" / "model.safetensors").write_bytes(b"w" * 2_000_000)
+        shown = export_tab.show(home, "en", finished.id)
+        assert "Model" in shown[2] and "2.0 MB" in shown[2]
+        assert [name for _, name in shown[3].choices] == ["model", "exports/safetensors"]
+        assert shown[4].visible is False and shown[7].active is False
+
+    def test_a_zip_is_a_copy_outside_the_home(self, home: Home, finished):
+        path = export_tab.pack(home, "en", finished.id, "model")
+        assert zipfile.ZipFile(path).namelist() == ["model.safetensors"]
+        assert not path.startswith(str(home.path))
+
+    @pytest.mark.parametrize("name", ["exports/../../..", "../recipe.yaml", "", "jobs"])
+    def test_nothing_else_can_be_packed(self, home: Home, finished, name):
+        with pytest.raises(UserError):
+            export_tab.pack(home, "en", finished.id, name)
+
+
+class TestSidebar:
+    def test_runs_newest_first_with_state_and_metric(self, home: Home, finished, running):
+        listed, same, pulse = sidebar.runs(home, "en", finished.id, "", "")
+        assert listed == same and pulse == f"{finished.id}:finished"
+        assert listed.count("data-pick") == 2 and "0.810" in listed and "13%" in listed
+        assert f'data-pick="{finished.id}" title="{finished.id}" aria-current=true' in listed
+
+    def test_nothing_new_sends_nothing(self, home: Home, finished):
+        listed, _, pulse = sidebar.runs(home, "en", finished.id, "", "")
+        assert sidebar.runs(home, "en", finished.id, listed, pulse) == (gr.skip(),) * 3
+
+    def test_a_click_opens_results_where_there_are_any(self, home: Home, dataset, finished, running):
+        run, pulse, tabs, data = sidebar.pick(home, "en", finished.id, "data", "")
+        assert (run, tabs.selected, data) == (finished.id, "evaluation", dataset.id)
+        assert pulse == f"{finished.id}:finished"
+        run, _, tabs, data = sidebar.pick(home, "en", running[0].id, "tune", "other")
+        assert (run, tabs.selected, data) == (running[0].id, "log", gr.skip())
+        assert sidebar.pick(home, "en", finished.id, "playground", "")[2] == gr.skip()
+
+    def test_the_strip_names_what_is_chosen(self, home: Home, dataset, running):
+        shown = sidebar.strip(home, "zh", dataset.id, running[0].id)
+        assert "reviews.csv" in shown and "运行中" in shown and f'data-run="{running[0].id}"' in shown
+        assert "no longer there" in sidebar.strip(home, "en", "0123456789abcdef", "")
