@@ -33,14 +33,17 @@ def ui(
     host: Annotated[str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", help="Port; 0 takes any free one.")] = 7860,
     share: Annotated[bool, typer.Option("--share", help="Make a public link (gradio.live); a login is made up unless given.")] = False,
-    auth: Annotated[str | None, typer.Option(help="USER:PASSWORD for the login.")] = None,
+    auth: Annotated[str | None, typer.Option(envvar="FTUI_AUTH", help="USER:PASSWORD for the login.")] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="No login although others can reach the page.")] = False,
+    demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="Open to all, each visitor apart, with caps [default on a Space without --auth].")] = None,
     home: HomeOption = None,
 ) -> None:
     """Open the dashboard."""
     from ftui.ui.app import serve_ui
 
-    serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth)
+    if demo is None:
+        demo = bool(os.environ.get("SPACE_ID")) and auth is None
+    serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth, demo=demo)
 
 
 @app.command()

@@ -10,25 +10,27 @@ from pathlib import Path
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core import starters
+from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
 from ftui.jobs import processes
 from ftui.jobs.summaries import summaries, summary
 
-__all__ = ["delete", "resume", "script", "serving", "start", "start_training", "state", "stop", "stop_other_servers", "summaries", "summary"]
+__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
 
 
-def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
+def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Access = LOCAL) -> Run:
     """Check what can be checked in a moment, write the run's folder, and spawn its worker.
 
-    The recipe that is kept names the imported data set, so that the run can be repeated when the file has changed.
+    `way` says what is allowed to whoever asks. The recipe that is kept names the imported data set, so that the run can be repeated when the file has changed.
     Raises UserError for what the user can mend.
     """
     from ftui import tasks
     from ftui.data import preparing
     from ftui.training import models
 
+    way.check(recipe, home, 0)  # before anything is read
     models.local(recipe.model)
     task = tasks.get(recipe.task)
     metrics = {"loss", *task.METRICS}
@@ -42,6 +44,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None) -> Run:
     data = recipe.data.model_copy(update={field: str(folder) for field, folder in folders.items()})
     prepared = preparing.prepare(data, home, task.ROLES, task.STRATIFY)
     task.check(prepared.splits, prepared.columns)
+    way.check(recipe, home, sum(table.num_rows for table in prepared.splits.values()))
 
     run = home.new_run()
     kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
@@ -109,12 +112,26 @@ def script(run: Run) -> str:
     return scripts.write(recipe, card, recipe.learning_rate(starters.count(recipe.model)), models.local(recipe.model))
 
 
-def stop_other_servers(run: Run) -> None:
-    """Stop the servers that a playground started for other runs: each holds a model in memory."""
-    for card in run.home.runs.glob("*/jobs/serve-*/job.json"):
-        job = Job(card.parent)
-        if job.run.id != run.id and job.card()["options"].get("idle"):
-            stop(job)
+def limit_servers(home: Home, most: int) -> None:
+    """Stop the oldest servers that playgrounds have started, so that `most` stay: each holds a model in memory.
+
+    In a demo the servers of all visitors count.
+    """
+    visitors = home.path.parent
+    homes = [Home(path) for path in visitors.iterdir()] if visitors.name == "visitors" else [home]
+    cards = [card for each in homes for card in each.runs.glob("*/jobs/serve-*/job.json")]
+    servers = [job for job in (Job(card.parent) for card in cards) if job.card()["options"].get("idle")]
+    alive = [job for job in servers if state(job) not in ev.TERMINAL]
+    for job in sorted(alive, key=lambda job: job.card()["created"])[: max(0, len(alive) - most)]:
+        stop(job)
+
+
+def end_all(home: Home) -> None:
+    """Kill whatever works in this home: it is about to be removed."""
+    for run in home.all_runs():
+        for job in run.jobs():
+            if state(job) not in ev.TERMINAL:
+                processes.kill(job.card())
 
 
 def serving(run: Run, artifact: str = "model") -> str | None:

@@ -10,6 +10,18 @@ def identity(pid: int) -> dict:
     return {"pid": pid, "start": psutil.Process(pid).create_time(), "host": socket.gethostname()}
 
 
+def kill(card: dict) -> None:
+    """Kill that very process and its children, if it is still running here."""
+    if not alive(card):
+        return
+    try:
+        parent = psutil.Process(card["pid"])
+        for process in [parent, *parent.children(recursive=True)]:
+            process.kill()
+    except psutil.Error:
+        pass  # it has just ended
+
+
 def here(card: dict) -> bool:
     """Whether the process belongs to this machine."""
     return card.get("host") == socket.gethostname()

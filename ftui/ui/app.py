@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -14,18 +15,20 @@ import gradio as gr  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
-from ftui.core import languages  # noqa: E402
+from ftui import jobs  # noqa: E402
+from ftui.core import access, languages  # noqa: E402
+from ftui.core.access import DEMO, LOCAL, PRIVATE, Access  # noqa: E402
 from ftui.core.errors import UserError  # noqa: E402
 from ftui.core.home import Home  # noqa: E402
 from ftui.ui import data_tab, evaluation_tab, export_tab, log_tab, playground_tab, sidebar, style, tune_tab, web  # noqa: E402
 from ftui.ui.page import BROWSER, LATEST, QUIET, TABS, Page, View, go_to  # noqa: E402
 
 LARGEST_UPLOAD = "4gb"
-LOCAL = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def build(home_of: Callable[[gr.Request | None], Home], lang: str) -> gr.Blocks:
-    """The page in one language. `home_of(request)` is the home of the visitor."""
+def build(home_of: Callable[[gr.Request | None], Home], lang: str, way: Access = LOCAL) -> gr.Blocks:
+    """The page in one language. `home_of(request)` is the home of the visitor, `way` what is allowed here."""
     with gr.Blocks(
         title=f"ftui · {languages.text('title', lang)}",
         analytics_enabled=False,
@@ -38,7 +41,7 @@ def build(home_of: Callable[[gr.Request | None], Home], lang: str) -> gr.Blocks:
         tab = gr.Textbox("data", elem_id="address-tab", **hidden)
         pulse = gr.Textbox("", elem_id="pulse", **hidden)
         tabs = gr.Tabs(elem_id="tabs", overflow_behavior="wrap", render=False)
-        page = Page(lang, home_of, tabs, data, run, tab, pulse)
+        page = Page(lang, way, home_of, tabs, data, run, tab, pulse)
         with gr.Sidebar(elem_id="sidebar", width=288, label=page.t("runs")):
             listed = sidebar.build(page)
         with gr.Column(elem_id="main"):
@@ -127,20 +130,28 @@ def open_address(home: Home, lang: str, query: dict[str, str]) -> tuple:
     return data, run_id, tab, go_to(tab), pulse
 
 
-def create(home: Home, auth: tuple[str, str] | None = None) -> FastAPI:
+def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL) -> FastAPI:
     """The application: / leads to /en/ or /zh/, where the pages are."""
     app = FastAPI(title="ftui", openapi_url=None)
-    web.add_routes(app)
+    web.add_routes(app, way)
+
+    def home_of(request: gr.Request | None) -> Home:
+        mine = way.home(home, request.cookies.get(web.VISITOR) if request else None)
+        if way.lifetime is not None:
+            mine.path.mkdir(parents=True, exist_ok=True)
+            os.utime(mine.path)  # somebody comes: it is kept
+        return mine
+
     for lang in languages.LANGUAGES:
         gr.mount_gradio_app(
             app,
-            build(lambda request: home, lang),
+            build(home_of, lang, way),
             path=f"/{lang}",
             theme=style.theme(),
             footer_links=[],
             run_history=False,
             show_error=False,
-            max_file_size=LARGEST_UPLOAD,
+            max_file_size=f"{way.most_megabytes}mb" if way.most_megabytes else LARGEST_UPLOAD,
             ssr_mode=False,
             auth=auth,
         )
@@ -167,15 +178,20 @@ def serve_ui(
     share: bool = False,
     auth: str | None = None,
     no_auth: bool = False,
+    demo: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the pages until interrupted. `on_ready(url)` is called once they answer. Raises UserError for a taken port."""
     import uvicorn
 
-    account = login(auth, no_auth, public=share or host not in LOCAL)
+    public = share or host not in LOOPBACK
+    account = None if demo else login(auth, no_auth, public)
+    way = DEMO if demo else PRIVATE if public or account else LOCAL
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+
+    threading.Thread(target=_warm_up, daemon=True).start()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -188,10 +204,30 @@ def serve_ui(
             if share:
                 threading.Thread(target=_share, args=(port,), daemon=True).start()
 
-    application = create(home, account)
+    os.environ["FTUI_QUEUE"] = str(home.queue)  # the visitors of a demo wait in one queue
+    if way.lifetime is not None:
+        threading.Thread(target=_sweep, args=(home, way.lifetime), daemon=True).start()
+    application = create(home, account, way)
     Server(uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=2)).run(
         sockets=[listener]
     )
+
+
+def _sweep(home: Home, lifetime: float) -> None:
+    """Remove, again and again, what visitors have left behind."""
+    while True:
+        access.sweep(home, lifetime, jobs.end_all)
+        time.sleep(600)
+
+
+def _warm_up() -> None:
+    """What the first visitor would wait for."""
+    import plotly.graph_objects  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    import ftui.data.intake  # noqa: F401
+
+    web.plotly_script()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -259,7 +259,8 @@ def roc(curves: Sequence[dict], lang: str) -> go.Figure | None:
 def precision_recall(curves: Sequence[dict], lang: str) -> go.Figure | None:
     """Precision over recall, one line a label."""
     names = {"x": metric_name("recall", lang), "y": metric_name("precision", lang)}
-    return _one_a_label(curves, "ap", "AP", names, diagonal=False)
+    figure = _one_a_label(curves, "ap", "AP", names, diagonal=False)
+    return figure and figure.update_layout(legend={"x": 0.02, "xanchor": "left"})
 
 
 def _one_a_label(curves: Sequence[dict], score: str, score_name: str, names: dict, diagonal: bool) -> go.Figure | None:

@@ -235,6 +235,7 @@ def build(page: Page) -> tuple[Choice, View]:
     with gr.Row(equal_height=True, elem_classes=["sheet"]):
         with gr.Column(scale=3, min_width=280):
             drop = gr.File(label=t("drop"), height=104, elem_id="drop", container=False)
+            html(f'<div class="ft sub">{t("drop_formats")}</div>')
         with gr.Column(scale=2, min_width=260):
             html(pieces.heading(t("no_file_title"), t("no_file_text")))
             buttons = "".join(

@@ -102,8 +102,8 @@ def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: floa
     cells = [
         [
             pieces.cell(row["text"]),
-            f'<span class="pill">{pieces.cell(row["label"], 40)}</span>',
-            f'<span class="pill wrong">{pieces.cell(row["prediction"], 40)}</span>',
+            pieces.pill(row["label"]),
+            pieces.pill(row["prediction"], "wrong"),
             pieces.number(row["confidence"]),
         ]
         for row in rows

@@ -8,6 +8,7 @@ from html import escape
 import gradio as gr
 
 from ftui.core import languages
+from ftui.core.access import Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 
@@ -51,6 +52,7 @@ class Page:
     """
 
     lang: str
+    way: Access
     home_of: Callable[[gr.Request | None], Home]
     tabs: gr.Tabs
     data: gr.Textbox

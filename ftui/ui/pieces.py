@@ -83,6 +83,13 @@ def cell(value: object, limit: int = 600) -> str:
     return f'<div class="clamp">{escape(shown)}</div>' if len(shown) > 24 else escape(shown)
 
 
+def pill(label: object, kind: str = "") -> str:
+    """A label in a small box, on one line; `kind` wrong is red."""
+    text = "" if label is None else str(label)
+    shown = text if len(text) <= 28 else text[:27] + "…"
+    return f'<span class="pill {kind}" title="{escape(text[:300])}">{escape(shown)}</span>'
+
+
 def meter(share: float) -> str:
     """A number between 0 and 1 with a small bar."""
     return f'<span class="meter" aria-hidden="true"><i style="width:{min(max(share, 0.0), 1.0) * 100:.1f}%"></i></span>{share:.3f}'

@@ -73,11 +73,17 @@ def wait_for_server(run: Run) -> str:
     raise UserError("server_slow", seconds=int(PATIENCE))
 
 
+MOST_SERVERS = 2  # models that playgrounds hold in memory at a time
+
+
 def _server_job(run: Run) -> Job:
     """The run's server, started if there is none."""
     with _starting:
         job = next((j for j in reversed(run.jobs("serve")) if jobs.state(j) not in ev.TERMINAL), None)
-        return job or jobs.start(run, "serve", {"port": 0, "idle": IDLE})
+        if job is None:
+            jobs.limit_servers(run.home, MOST_SERVERS - 1)
+            job = jobs.start(run, "serve", {"port": 0, "idle": IDLE})
+        return job
 
 
 def predict(url: str, text: str) -> dict:

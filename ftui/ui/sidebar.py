@@ -43,6 +43,7 @@ def render(summaries: list[dict], chosen: str, lang: str) -> str:
 
 
 def _item(line: dict, current: bool, lang: str) -> str:
+    name = _own_name(line) or line["dataset"]
     metric = ""
     if line["state"] in (ev.RUNNING, ev.STOPPING) and line["max_steps"]:
         metric = f'<div class="line"><span class="small">{(line["step"] or 0) / line["max_steps"]:.0%}</span></div>'
@@ -54,9 +55,19 @@ def _item(line: dict, current: bool, lang: str) -> str:
     about = f"{languages.text('strategy_' + line['strategy'], lang)} · {line['model'].rpartition('/')[2]}"
     return (
         f'<button data-pick="{escape(line["id"])}" title="{escape(line["id"])}"{" aria-current=true" if current else ""}>'
-        f'<div class="line"><span class="name">{escape(line["dataset"])}</span>{pieces.badge(line["state"], lang)}</div>'
+        f'<div class="line"><span class="name">{escape(name)}</span>{pieces.badge(line["state"], lang)}</div>'
         f'<div class="line"><span class="small">{escape(about)}</span></div>{metric}</button>'
     )
+
+
+def name_of(line: dict, lang: str) -> str:
+    """What a run is called: by its owner, else by data set and strategy."""
+    return _own_name(line) or f"{line['dataset']} · {languages.text('strategy_' + line['strategy'], lang)}"
+
+
+def _own_name(line: dict) -> str:
+    """The name that was given to a run, "" where it has only the one made up by ftui.jobs."""
+    return line["name"] if line["name"] != f"{line['dataset']} · {line['strategy']}" else ""
 
 
 def pick(home: Home, lang: str, run_id: str, tab: str, data_id: str) -> tuple:
@@ -103,7 +114,7 @@ def strip(home: Home, lang: str, data_id: str, run_id: str) -> str:
     if run_id:
         try:
             line = jobs.summary(home.run(run_id))
-            chips.append(_chip(languages.text("run", lang), escape(line["name"]), pieces.badge(line["state"], lang)))
+            chips.append(_chip(languages.text("run", lang), escape(name_of(line, lang)), pieces.badge(line["state"], lang)))
         except UserError:
             chips.append(_chip(languages.text("run", lang), languages.text("gone", lang)))
     address = f'data-data="{escape(data_id)}" data-run="{escape(run_id)}"'
@@ -146,5 +157,6 @@ def build_strip(page: Page) -> gr.HTML:
         language = f'<button onclick="ftui.switchLanguage(\'{other}\')" lang="{other}" id="switch-language">'
         theme = f'<button onclick="ftui.toggleTheme()" id="switch-theme" title="{page.t("theme")}" '
         theme += f'aria-label="{page.t("theme")}">◐</button>'
-        html(f'<div class="ft corner">{language}{languages.LANGUAGES[other]}</button>{theme}</div>')
+        way = f'<span class="way" title="{page.t("way_" + page.way.mode + "_note")}">{page.t("way_" + page.way.mode)}</span>'
+        html(f'<div class="ft corner">{way}{language}{languages.LANGUAGES[other]}</button>{theme}</div>')
     return chosen

@@ -10,6 +10,7 @@ import gradio as gr
 
 from ftui import jobs
 from ftui.core import languages, recipe, starters
+from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
@@ -72,11 +73,11 @@ def explain(problem: UserError, lang: str) -> str:
     return pieces.notice(problem.message(lang).replace(field, label), problem.hint(lang), "bad")
 
 
-def start(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
+def start(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """Start the training: (notice, run id, tabs). What is wrong is said at the place, and nothing starts."""
     columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
     try:
-        run = jobs.start_training(make_recipe(home, data_id, columns, shares, values), home)
+        run = jobs.start_training(make_recipe(home, data_id, columns, shares, values), home, way=way)
     except UserError as problem:
         return explain(problem, lang), gr.skip(), gr.skip()
     return "", run.id, go_to("log")
@@ -141,7 +142,12 @@ def build(page: Page, choice: Choice) -> View:
     inputs = [page.data, choice.text, choice.label, choice.test_size, choice.validation_size, *ordered]
     previewed = [controls["training.learning_rate"], yaml, notice, controls["strategy.n"], lora]
     gr.on([control.input for control in ordered], page.bind(preview), inputs, previewed, **LATEST)
-    go.click(page.bind(start), inputs, [notice, page.run, page.tabs], **SHOWN)
+
+
+    def begin(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
+        return start(home, lang, data_id, *inputs, way=page.way)
+
+    go.click(page.bind(begin), inputs, [notice, page.run, page.tabs], **SHOWN)
     return View(show, inputs, [facts, nothing, content, *previewed], by_run=False)
 
 

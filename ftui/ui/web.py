@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import secrets
 from collections.abc import Awaitable, Callable
 from html import escape
 from pathlib import Path
@@ -13,12 +14,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
 from ftui.core import languages
+from ftui.core.access import Access
 from ftui.ui import style
 
 COOKIE = "ftui-lang"
+VISITOR = "ftui-visitor"
 
 
-def add_routes(web: FastAPI) -> None:
+def add_routes(web: FastAPI, way: Access) -> None:
     """/ leads to the page in the visitor's language; plotly.js and the icon come from this machine, not from a CDN."""
 
     @web.get("/")
@@ -30,13 +33,13 @@ def add_routes(web: FastAPI) -> None:
     @web.get("/static/plotly.min.js")
     def plotly() -> Response:
         headers = {"Content-Encoding": "gzip", "Cache-Control": "public, max-age=31536000, immutable"}
-        return Response(_plotly(), media_type="text/javascript", headers=headers)
+        return Response(plotly_script(), media_type="text/javascript", headers=headers)
 
     @web.get("/favicon.ico")
     def favicon() -> Response:
         return Response((style.ASSETS / "favicon.svg").read_bytes(), media_type="image/svg+xml")
 
-    web.add_middleware(Pages)
+    web.add_middleware(Pages, way=way)
 
 
 def to_language(request: Request, path: str) -> RedirectResponse:
@@ -54,8 +57,8 @@ class Pages:
     (Gradio's own `head=` comes too late: its script has read the browser's language by then; and its `css=` changes selectors.)
     """
 
-    def __init__(self, app: Callable):
-        self.app = app
+    def __init__(self, app: Callable, way: Access):
+        self.app, self.way = app, way
         self.heads = {f"/{lang}/": head(lang) for lang in languages.LANGUAGES}
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable[[dict], Awaitable[None]]) -> None:
@@ -82,11 +85,22 @@ class Pages:
                 return
             whole = self._with_head(bytes(body), path) if start["status"] == 200 else bytes(body)
             headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
-            await send({**start, "headers": [*headers, (b"content-length", str(len(whole)).encode())]})
+            headers += [(b"content-length", str(len(whole)).encode()), *self._visitor(request)]
+            await send({**start, "headers": headers})
             await send({"type": "http.response.body", "body": whole})
 
         uncompressed = {**scope, "headers": [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]}
         await self.app(uncompressed, receive, rewrite)
+
+    def _visitor(self, request: Request) -> list[tuple[bytes, bytes]]:
+        """In a demo: the cookie by which its visitors are told apart, for a browser that has none yet. It is a secret of
+        128 bits that scripts cannot read; inside the frame of a Space it has to be a third party's."""
+        if self.way.mode != "demo" or request.cookies.get(VISITOR):
+            return []
+        safe = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").split(",")[0])
+        where = "SameSite=None; Secure; Partitioned" if safe else "SameSite=Lax"
+        cookie = f"{VISITOR}={secrets.token_hex(16)}; Path=/; HttpOnly; Max-Age=604800; {where}"
+        return [(b"set-cookie", cookie.encode())]
 
     def _with_head(self, page: bytes, path: str) -> bytes:
         text = page.decode("utf-8")
@@ -106,7 +120,7 @@ def head(lang: str) -> str:
 
 
 @functools.cache
-def _plotly() -> bytes:
+def plotly_script() -> bytes:
     """plotly.js as it lies in the plotly package, compressed once."""
     import plotly
 

@@ -46,15 +46,26 @@ class Ui:
 
 
 @pytest.fixture
-def ui(tmp_path: Path) -> Iterator[Ui]:
+def start_ui() -> Iterator[Callable[..., Ui]]:
+    """`start_ui(home, "--demo")` starts a page; it and all that it has started end with the test."""
     from ftui import jobs
 
-    running = Ui(tmp_path / "home")
-    yield running
-    running.kill()
-    for run in running.home.all_runs():
-        for job in run.jobs():
-            jobs.stop(job)
+    started: list[Ui] = []
+
+    def start(home: Path, *arguments: str) -> Ui:
+        started.append(Ui(home, *arguments))
+        return started[-1]
+
+    yield start
+    for ui in started:
+        ui.kill()
+        for home in [ui.home, *map(Home, (ui.home.path / "visitors").glob("*"))]:
+            jobs.end_all(home)
+
+
+@pytest.fixture
+def ui(tmp_path: Path, start_ui: Callable[..., Ui]) -> Ui:
+    return start_ui(tmp_path / "home")
 
 
 @pytest.fixture(scope="session")
