@@ -139,3 +139,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, recipe_for: Callable[..., 
     line = json.loads(done.stdout.strip().splitlines()[-1])
     home = Home(folder / "home")
     return {"home": home, "run": home.run(line["run"]), "line": line, "stderr": done.stderr}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_worker_is_left_over():
+    """Whatever a test has left working is killed at the end."""
+    yield
+    from ftui import jobs
+
+    for process in jobs._spawned:
+        process.kill()
+        process.wait()

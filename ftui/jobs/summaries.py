@@ -39,7 +39,7 @@ def _lives(job: Job, card: dict) -> bool:
 
 
 def summary(run: Run) -> dict:
-    """The line of a run: id, name, note, task, model, strategy, dataset, created, state, metric, value, seconds, step,
+    """The line of a run: id, name, note, task, model, strategy, dataset, dataset_id, created, state, metric, value, seconds, step,
     max_steps, attempt. Numbers that are not there yet are None."""
     recipe = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
     job = run.training()
@@ -68,6 +68,7 @@ def summary(run: Run) -> dict:
         "model": recipe["model"],
         "strategy": recipe["strategy"]["name"],
         "dataset": dataset,
+        "dataset_id": data.name,
         "created": card["created"],
         "state": current,
         "metric": metric,

@@ -298,8 +298,6 @@ def calibration(data: dict, lang: str) -> go.Figure | None:
         xaxis={"range": [0, 1.02], "title": {"text": languages.text("axis_confidence", lang)}, "tickformat": ".1f"},
         yaxis={"range": [0, 1.04], "title": {"text": languages.text("axis_right", lang)}, "tickformat": ".1f"},
     )
-    line = {"color": style.BASE, "dash": "dash", "width": 1}
-    figure.add_trace(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, showlegend=False, hoverinfo="skip"))
     figure.add_trace(
         go.Bar(
             x=[(b["low"] + b["high"]) / 2 for b in bins],
@@ -313,6 +311,8 @@ def calibration(data: dict, lang: str) -> go.Figure | None:
             showlegend=False,
         )
     )
+    line = {"color": style.SUBDUED, "dash": "dash", "width": 1.5}
+    figure.add_trace(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, showlegend=False, hoverinfo="skip"))
     return figure
 
 

@@ -232,9 +232,9 @@ def _lengths(path: Path, column: str) -> dict:
 def build(page: Page) -> tuple[Choice, View]:
     """Lay out the tab and wire it; returns the controls that Fine-tune reads, and what shows a data set."""
     t = page.t
-    with gr.Row(equal_height=True, elem_classes=["sheet"]):
+    with gr.Row(elem_classes=["sheet"]):
         with gr.Column(scale=3, min_width=280):
-            drop = gr.File(label=t("drop"), height=104, elem_id="drop", container=False)
+            drop = gr.File(label=t("drop"), height=128, elem_id="drop", container=False)
             html(f'<div class="ft sub">{t("drop_formats")}</div>')
         with gr.Column(scale=2, min_width=260):
             html(pieces.heading(t("no_file_title"), t("no_file_text")))

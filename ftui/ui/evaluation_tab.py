@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
+from ftui import jobs
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
@@ -22,13 +23,13 @@ PAGE_ROWS = 20
 
 
 def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
-    """(empty, view, split choice, tiles, line, confusion matrix, its note, table of classes, ROC, PR, calibration,
-    confidence, and what `mistakes` gives)."""
+    """(empty, view, split choice, runs to compare with, comparison, tiles, line, confusion matrix, its note, table of
+    classes, ROC, PR, calibration, confidence, and what `mistakes` gives)."""
     report = _report(home, run_id)
     if report is None:
         waiting = "evaluation_wait" if _run(home, run_id) else "evaluation_empty"
         message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
-        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 13))
+        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 15))
     names = [name for name in ("test", "validation") if name in report["splits"]]
     split = split if split in names else names[0]
     part = report["splits"][split]
@@ -38,6 +39,8 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         gr.HTML(visible=False),
         gr.Column(visible=True),
         gr.Radio(choices=choices, value=split, visible=len(names) > 1),
+        others(home, lang, run_id),
+        "",
         tiles(part, split, lang),
         caption(report, split, lang),
         draw(charts.confusion(part["confusion"], report["labels"], lang)),
@@ -56,20 +59,60 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
 def tiles(part: dict, split: str, lang: str) -> str:
     """The figures at the head, each with the rows that it was measured on."""
     measured = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
-    shown = [name for name in MAIN if name in part["metrics"]]
-    items = [(charts.metric_name(name, lang), pieces.number(part["metrics"][name]), measured) for name in shown]
+    items = []
+    for name in (name for name in MAIN if name in part["metrics"]):
+        note = measured
+        if name in part.get("interval", {}):
+            low, high = (pieces.number(end) for end in part["interval"][name])
+            note += "<br>" + languages.text("interval", lang, low=low, high=high)
+        items.append((charts.metric_name(name, lang), pieces.number(part["metrics"][name]), note))
     items.append((languages.text("calibration_error", lang), pieces.number(part["calibration"]["ece"]), measured))
     return pieces.tiles(items)
 
 
 def caption(report: dict, split: str, lang: str) -> str:
-    """Which checkpoint was measured."""
-    best = report.get("best") or {}
-    if best.get("value") is None:
+    """Which checkpoint was measured, and what a simple model makes of the same rows."""
+    lines = []
+    best, simple = report.get("best") or {}, report.get("baseline")
+    if best.get("value") is not None:
+        name, value = charts.metric_name(best["metric"], lang), pieces.number(best["value"])
+        lines.append(languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=value))
+    if simple and simple["split"] == split:
+        f1, accuracy = (pieces.number(simple["metrics"][name]) for name in ("f1_macro", "accuracy"))
+        lines.append(languages.text("baseline", lang, f1=f1, accuracy=accuracy, rows=simple["rows"]))
+    return f'<div class="ft sub">{"<br>".join(lines)}</div>'
+
+
+def others(home: Home, lang: str, run_id: str) -> dict:
+    """The finished runs that this one can be compared with: those on the same data."""
+    listed = jobs.summaries(home)
+    mine = next((line["dataset_id"] for line in listed if line["id"] == run_id), None)
+    same = [line for line in listed if line["dataset_id"] == mine and line["id"] != run_id and line["value"] is not None]
+    choices = [(f"{line['name']} · {line['model'].rpartition('/')[2]} · {line['value']:.3f}", line["id"]) for line in same]
+    return gr.Dropdown(choices=choices, value=None, visible=bool(choices))
+
+
+def compare(home: Home, lang: str, run_id: str, other_id: str | None, split: str | None) -> str:
+    """This run beside another one: metrics, difference, and whether it is more than chance."""
+    from ftui.evaluation import comparing
+
+    mine, other = _run(home, run_id), _run(home, other_id or "")
+    if mine is None or other is None or not (mine.predictions.exists() and other.predictions.exists()):
         return ""
-    name = charts.metric_name(best["metric"], lang)
-    line = languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=pieces.number(best["value"]))
-    return f'<div class="ft sub">{line}</div>'
+    told = comparing.compare(other.predictions, mine.predictions, split or "test")
+    if told is None:
+        return pieces.notice(languages.text("nothing_shared", lang), kind="warn")
+    heads = ["", languages.text("other_run", lang), languages.text("this_run", lang), languages.text("difference", lang)]
+    cells = [
+        [charts.metric_name(name, lang), pieces.number(a), pieces.number(b), f"{b - a:+.3f}"]
+        for name, (a, b) in told["metrics"].items()
+    ]
+    low, high = (f"{end:+.3f}" for end in told["interval"])
+    verdict = languages.text("by_chance" if told["chance"] else "not_by_chance", lang, low=low, high=high)
+    counts = languages.text("only_right", lang, mine=told["only_second"], other=told["only_first"], p=f"{told['p_value']:.2g}")
+    rows = languages.text("shared_rows", lang, n=told["rows"])
+    table = pieces.table(heads, cells, numeric=(1, 2, 3))
+    return f'<div class="ft chart-box">{table}<p class="sub">{verdict} {counts} {rows}</p></div>'
 
 
 def class_table(rows: list[dict], lang: str) -> str:
@@ -165,6 +208,8 @@ def build(page: Page) -> View:
             line = html(elem_id="best-checkpoint")
             split = gr.Radio([], show_label=False, container=False, elem_id="split-choice", elem_classes=["segments"])
         figures = html(elem_id="figures")
+        other = gr.Dropdown([], label=t("compare_with"), elem_id="compare-with", visible=False)
+        comparison = html(elem_id="comparison")
         with gr.Row(equal_height=True):
             with gr.Column(min_width=300):
                 confusion = chart(t("confusion"), t("confusion_note"), elem_id="chart-confusion")
@@ -190,6 +235,8 @@ def build(page: Page) -> View:
         nothing,
         content,
         split,
+        other,
+        comparison,
         figures,
         line,
         confusion,
@@ -202,6 +249,7 @@ def build(page: Page) -> View:
         *listed,
     ]
     split.input(page.bind(show), [page.run, split], outputs, **LATEST)
+    other.input(page.bind(compare), [page.run, other, split], [comparison], **LATEST)
     number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
     onward.click(lambda: go_to("playground"), [], [page.tabs], **QUIET)
     return View(show, [page.run, split], outputs)

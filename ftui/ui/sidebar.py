@@ -43,7 +43,7 @@ def render(summaries: list[dict], chosen: str, lang: str) -> str:
 
 
 def _item(line: dict, current: bool, lang: str) -> str:
-    name = _own_name(line) or line["dataset"]
+    title = escape(_own_name(line) or line["dataset"])
     metric = ""
     if line["state"] in (ev.RUNNING, ev.STOPPING) and line["max_steps"]:
         metric = f'<div class="line"><span class="small">{(line["step"] or 0) / line["max_steps"]:.0%}</span></div>'
@@ -55,7 +55,7 @@ def _item(line: dict, current: bool, lang: str) -> str:
     about = f"{languages.text('strategy_' + line['strategy'], lang)} · {line['model'].rpartition('/')[2]}"
     return (
         f'<button data-pick="{escape(line["id"])}" title="{escape(line["id"])}"{" aria-current=true" if current else ""}>'
-        f'<div class="line"><span class="name">{escape(name)}</span>{pieces.badge(line["state"], lang)}</div>'
+        f'<div class="line"><span class="name">{title}</span>{pieces.badge(line["state"], lang)}</div>'
         f'<div class="line"><span class="small">{escape(about)}</span></div>{metric}</button>'
     )
 

@@ -76,7 +76,7 @@ def test_roc_and_precision_recall_name_label_and_area():
 
 def test_calibration_and_confidence():
     figure = charts.calibration(CALIBRATION, "en")
-    assert list(figure.data[-1].y) == [0.5]
+    assert list(figure.data[0].y) == [0.5]
     assert charts.calibration({"ece": 0.0, "bins": []}, "en") is None
     figure = charts.confidence({"edges": [0, 0.5, 1.0], "right": [0, 7], "wrong": [0, 2]}, "en")
     assert figure.layout.xaxis.range == (0.5, 1.0)

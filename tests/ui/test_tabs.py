@@ -243,6 +243,7 @@ class TestSidebar:
     def test_runs_newest_first_with_state_and_metric(self, home: Home, finished, running):
         listed, same, pulse = sidebar.runs(home, "en", finished.id, "", "")
         assert listed == same and pulse == f"{finished.id}:finished"
+        assert listed.count('<span class="name">reviews.csv</span>') == 2
         assert listed.count("data-pick") == 2 and "0.810" in listed and "13%" in listed
         assert f'data-pick="{finished.id}" title="{finished.id}" aria-current=true' in listed
 
