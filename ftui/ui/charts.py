@@ -215,41 +215,6 @@ def most_frequent(matrix: Sequence[Sequence[int]], most: int = MOST_CLASSES) -> 
     return sorted(sorted(range(len(support)), key=lambda i: -support[i])[:most])
 
 
-def per_class(rows: Sequence[dict], lang: str) -> go.Figure | None:
-    """Precision, recall and F1 of each class as grouped bars."""
-    import plotly.graph_objects as go
-
-    rows = sorted(rows, key=lambda row: -row["support"])[:MOST_CLASSES]
-    if not rows:
-        return None
-    figure = _figure(
-        height=max(200, 70 + 46 * len(rows)),
-        xaxis={"range": [0, 1.02], "tickformat": ".1f"},
-        yaxis={
-            "autorange": "reversed",
-            "showgrid": False,
-            "tickvals": list(range(len(rows))),
-            "ticktext": [short(r["label"], 14) for r in rows],
-        }
-        | {"tickfont": {"color": style.INK, "size": 12}},
-        bargap=0.28,
-        bargroupgap=0.08,
-        margin={"t": 30, "l": 10},
-    )
-    for score, colour in (("precision", style.SERIES[0]), ("recall", style.SERIES[1]), ("f1", style.SERIES[3])):
-        figure.add_trace(
-            go.Bar(
-                x=[row[score] for row in rows],
-                y=list(range(len(rows))),
-                orientation="h",
-                name=metric_name(score, lang),
-                marker={"color": colour, "cornerradius": 3},
-                hovertemplate="%{x:.3f}<extra>" + metric_name(score, lang) + "</extra>",
-            )
-        )
-    return figure
-
-
 def roc(curves: Sequence[dict], lang: str) -> go.Figure | None:
     """True over false positive rate, one line a label; the dashed line is guessing."""
     names = {"x": languages.text("axis_fpr", lang), "y": languages.text("axis_tpr", lang)}
@@ -332,7 +297,7 @@ def confidence(data: dict, lang: str) -> go.Figure | None:
         margin={"t": 30},
     )
     middles = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
-    for name, colour in (("right", style.TUNED), ("wrong", style.VALIDATION)):
+    for name, colour in (("right", style.TUNED), ("wrong", style.BAD)):
         word = languages.text(name, lang)
         trace = go.Bar(x=middles, y=data[name], name=word, marker={"color": colour})
         figure.add_trace(trace.update(hovertemplate="%{x:.2f}: %{y:,}<extra>" + word + "</extra>"))

@@ -13,17 +13,8 @@ TRAIN, VALIDATION, TEST = "var(--train)", "var(--validation)", "var(--test)"
 BASE, TUNED = "var(--base)", "var(--tuned)"
 ACCENT, INK, SUBDUED, LINE, CARD = "var(--accent)", "var(--ink)", "var(--ink-2)", "var(--line-2)", "var(--card)"
 BAD = "var(--failed)"
-# For one line or bar per class, in this order.
-SERIES = [
-    "var(--train)",
-    "var(--validation)",
-    "var(--test)",
-    "var(--tuned)",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "var(--base)",
-]
+# For one line a class, in this order: none of the colours above but one, since those mean something.
+SERIES = [TUNED, "#e69f00", "#56b4e9", "#cc79a7", "#44aa99", "#999933", "#aa4466", BASE]
 
 STATE_ICONS = {
     "queued": "◷",

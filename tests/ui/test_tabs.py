@@ -108,7 +108,7 @@ class TestTune:
 
     def test_start_leads_to_the_log(self, home: Home, dataset, running, monkeypatch):
         started = []
-        monkeypatch.setattr(jobs, "start_training", lambda made, where: started.append((made, where)) or running[0])
+        monkeypatch.setattr(jobs, "start_training", lambda made, where, way: started.append((made, where)) or running[0])
         notice, run, tabs = tune_tab.start(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *VALUES)
         assert (notice, run, tabs.selected) == ("", running[0].id, "log")
         assert started[0][1] == home and started[0][0].strategy.name == "full"
@@ -129,14 +129,14 @@ class TestEvaluation:
     def test_the_report_is_shown_with_its_split(self, home: Home, finished):
         shown = evaluation_tab.show(home, "en", finished.id, None)
         assert not shown[0].visible and shown[1].visible and shown[2].value == "test"
-        assert "0.800" in shown[3] and "test, 60 rows" in shown[3]
-        assert "step 20" in shown[4]
-        assert all(json.loads(figure)["data"] for figure in (shown[5], *shown[8:12]))
-        assert "12 of 60" in shown[12]
-        assert "正面" in shown[7]
+        assert "0.800" in shown[5] and "test, 60 rows" in shown[5]
+        assert "step 20" in shown[6]
+        assert all(json.loads(figure)["data"] for figure in (shown[7], *shown[10:14]))
+        assert "12 of 60" in shown[14]
+        assert "正面" in shown[9]
 
     def test_the_other_split(self, home: Home, finished):
-        assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[3]
+        assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[5]
 
     def test_errors_are_listed_most_confident_first(self, home: Home, finished):
         title, table, page = evaluation_tab.mistakes(home, "en", finished.id, "test", 1)
