@@ -9,6 +9,7 @@ from ftui.core.home import Home, Job, Run
 from ftui.core.index import Index
 from ftui.jobs import processes
 
+FORM = "2"  # of a summary; another one makes the index forget what it remembers
 SILENCE = 60.0  # seconds without a heartbeat after which a job on another host counts as lost
 
 
@@ -110,7 +111,7 @@ def summaries(home: Home) -> list[dict]:
 
 def _signature(run: Run) -> str:
     """Changes whenever the summary of an ended run may change."""
-    parts = []
+    parts = [FORM]
     patterns = ("jobs/train-*/events.jsonl", "jobs/train-*/job.json", "about.json")
     for path in sorted(path for pattern in patterns for path in run.path.glob(pattern)):
         stat = path.stat()

@@ -64,7 +64,7 @@ def tiles(part: dict, split: str, lang: str) -> str:
         note = measured
         if name in part.get("interval", {}):
             low, high = (pieces.number(end) for end in part["interval"][name])
-            note += "<br>" + languages.text("interval", lang, low=low, high=high)
+            note += "\n" + languages.text("interval", lang, low=low, high=high)
         items.append((charts.metric_name(name, lang), pieces.number(part["metrics"][name]), note))
     items.append((languages.text("calibration_error", lang), pieces.number(part["calibration"]["ece"]), measured))
     return pieces.tiles(items)

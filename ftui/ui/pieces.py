@@ -53,10 +53,10 @@ def facts(first: str, others: Sequence[str]) -> str:
 
 
 def tiles(items: Sequence[tuple[str, str, str]]) -> str:
-    """Figures: (what, value, of what). The first is the main one."""
+    """Figures: (what, value, of what; a line break in it is one). The first is the main one."""
     one = '<div class="tile{lead}"><div class="k">{k}</div><div class="v">{v}</div><div class="n">{n}</div></div>'
     shown = (
-        one.format(lead=" lead" if i == 0 else "", k=escape(k), v=escape(v), n=escape(n))
+        one.format(lead=" lead" if i == 0 else "", k=escape(k), v=escape(v), n=escape(n).replace("\n", "<br>"))
         for i, (k, v, n) in enumerate(items)
     )
     return f'<div class="ft tiles">{"".join(shown)}</div>'
