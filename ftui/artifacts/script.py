@@ -124,14 +124,14 @@ model = get_peft_model(
 
 # Settings that TrainingArguments has under the same name.
 SAME = (
-    "num_train_epochs", "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "lr_scheduler_type",
+    "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "lr_scheduler_type",
     "warmup_steps", "gradient_accumulation_steps", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon",
     "weight_decay", "label_smoothing_factor", "fp16", "gradient_checkpointing", "save_total_limit", "seed",
 )  # fmt: skip
 
 
-def write(recipe: Recipe, card: dict, learning_rate: float, model_path: str | None = None) -> str:
-    """The script's text. `card` is the data set's; `model_path` where the model's files lie, if not at `recipe.model`."""
+def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model_path: str | None = None) -> str:
+    """The script's text. `card` is the data set's; learning rate and epochs are given since a recipe may say `auto`; `model_path` where the model's files lie, if not at `recipe.model`."""
     settings = recipe.training
     csv = ""
     if card["encoding"] and card["encoding"].lower() not in ("utf-8", "ascii"):
@@ -139,7 +139,7 @@ def write(recipe: Recipe, card: dict, learning_rate: float, model_path: str | No
     if card["delimiter"] and card["delimiter"] != ",":
         csv += f", sep={card['delimiter']!r}"
     reader = READERS.get(card["format"].removesuffix(".gz"), READERS["csv"])
-    arguments = {"learning_rate": learning_rate} | {name: getattr(settings, name) for name in SAME}
+    arguments = {"learning_rate": learning_rate, "num_train_epochs": epochs} | {name: getattr(settings, name) for name in SAME}
     if settings.bf16 != "auto":
         arguments["bf16"] = settings.bf16
     if recipe.device == "cpu":

@@ -58,7 +58,7 @@ class Access:
         if self.most_rows is not None and rows > self.most_rows:
             raise UserError("demo_rows", rows=rows, most=self.most_rows)
         settings = recipe.training
-        steps = settings.num_train_epochs * rows / settings.per_device_train_batch_size
+        steps = recipe.epochs(rows) * rows / settings.per_device_train_batch_size
         steps = min(steps, settings.max_steps) if settings.max_steps > 0 else steps
         if self.most_steps is not None and steps * settings.gradient_accumulation_steps > self.most_steps:
             raise UserError("demo_steps", steps=round(steps), most=self.most_steps)

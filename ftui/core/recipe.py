@@ -32,6 +32,12 @@ class Data(Part):
     validation_size: Share = 0.1
     seed: int = Field(42, ge=0, lt=2**32)
 
+    def train_rows(self, rows: int) -> int:
+        """About how many of the rows are trained on."""
+        test = 0 if self.test_path else self.test_size
+        validation = 0 if self.validation_path else self.validation_size
+        return round(rows * (1 - test) * (1 - validation))
+
 
 class Full(Part):
     name: Literal["full"] = "full"
@@ -64,7 +70,7 @@ LEARNING_RATES = {"full": 5e-5, "last_n": 1e-4, "lora": 3e-4, "frozen": 1e-3}
 
 
 class Training(Part):
-    num_train_epochs: FiniteFloat = Field(3.0, gt=0, le=1000)
+    num_train_epochs: Auto | Annotated[FiniteFloat, Field(gt=0, le=1000)] = "auto"
     learning_rate: Auto | Annotated[FiniteFloat, Field(gt=0, le=1)] = "auto"
     per_device_train_batch_size: int = Field(16, ge=1, le=4096)
     max_length: Auto | Annotated[int, Field(ge=4, le=131072)] = "auto"
@@ -125,12 +131,18 @@ class Recipe(Part):
             raise ValueError("control_characters")
         return model.strip()
 
+    def epochs(self, rows: int) -> float:
+        """The number of epochs, `auto` resolved for so many training rows: few rows are seen more often."""
+        if self.training.num_train_epochs != "auto":
+            return self.training.num_train_epochs
+        return 10.0 if rows < 500 else 5.0 if rows < 3000 else 3.0
+
     def learning_rate(self, parameters: int) -> float:
         """The learning rate, `auto` resolved for a model with so many parameters: small models bear larger steps."""
         if self.training.learning_rate != "auto":
             return self.training.learning_rate
         rate = LEARNING_RATES[self.strategy.name]
-        return rate * (4.0 if parameters < 15_000_000 and self.strategy.name in ("full", "last_n") else 1.0)
+        return rate * (8.0 if parameters < 15_000_000 and self.strategy.name in ("full", "last_n") else 1.0)
 
 
 def build(content: dict, where: str = "recipe") -> Recipe:

@@ -109,7 +109,8 @@ def script(run: Run) -> str:
 
     recipe = recipes.load(run.recipe)
     card = intake.open_dataset(Path(recipe.data.path)).card()
-    return scripts.write(recipe, card, recipe.learning_rate(starters.count(recipe.model)), models.local(recipe.model))
+    rate, epochs = recipe.learning_rate(starters.count(recipe.model)), recipe.epochs(recipe.data.train_rows(card["rows"]))
+    return scripts.write(recipe, card, rate, epochs, models.local(recipe.model))
 
 
 def limit_servers(home: Home, most: int) -> None:

@@ -88,12 +88,13 @@ def train(context: Context) -> bool:
     # training
     rows_per_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
     steps_per_epoch = math.ceil(math.ceil(len(lengths) / settings.per_device_train_batch_size) / settings.gradient_accumulation_steps)
-    steps = settings.max_steps if settings.max_steps > 0 else math.ceil(settings.num_train_epochs * steps_per_epoch)
+    epochs = recipe.epochs(len(lengths))
+    steps = settings.max_steps if settings.max_steps > 0 else math.ceil(epochs * steps_per_epoch)
     best_by = (settings.metric_for_best_model or "loss").removeprefix("validation_")
     evaluating = settings.eval_strategy if validated else "no"
     arguments = transformers.TrainingArguments(
         output_dir=str(run.checkpoints),
-        num_train_epochs=settings.num_train_epochs,
+        num_train_epochs=epochs,
         max_steps=settings.max_steps if settings.max_steps > 0 else -1,
         learning_rate=learning_rate,
         per_device_train_batch_size=settings.per_device_train_batch_size,
@@ -144,7 +145,7 @@ def train(context: Context) -> bool:
     checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
-    events.log("training_starts", steps=steps, epochs=settings.num_train_epochs)
+    events.log("training_starts", steps=steps, epochs=epochs)
     trainer.remove_callback(transformers.PrinterCallback)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

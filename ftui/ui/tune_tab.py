@@ -32,17 +32,28 @@ def make_recipe(home: Home, data_id: str, columns: tuple, shares: tuple, values:
 
 
 def preview(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
-    """After any change: (learning rate, recipe as YAML, notice, last n, the LoRA group)."""
+    """After any change: (learning rate, recipe as YAML, notice, last n, the LoRA group, epochs)."""
     columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
     strategy = form.named(values)["strategy.name"]
     own = gr.Number(visible=strategy == "last_n"), gr.Column(visible=strategy == "lora")
     if not data_id:
-        return gr.skip(), "", "", *own
+        return gr.skip(), "", "", *own, gr.skip()
     try:
         made = make_recipe(home, data_id, columns, shares, values)
     except UserError as problem:
-        return gr.skip(), gr.skip(), explain(problem, lang), *own
-    return _learning_rate(made, lang), recipe.dump(made), "", *own
+        return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip()
+    return _learning_rate(made, lang), recipe.dump(made), "", *own, _epochs(made, home.dataset(data_id), lang)
+
+
+def _epochs(made: Recipe, folder: Path, lang: str) -> dict:
+    """The explanation of the number of epochs; for `auto` with the number that it stands for."""
+    from ftui.data import intake
+
+    info = languages.setting("training.num_train_epochs", lang)[1]
+    if made.training.num_train_epochs == "auto":
+        rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
+        info = languages.text("auto_epochs", lang, epochs=round(made.epochs(rows)), rows=rows)
+    return gr.Textbox(info=info)
 
 
 def _learning_rate(made: Recipe, lang: str) -> dict:
@@ -90,7 +101,7 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
     except UserError:
         folder = None
     if folder is None:
-        return "", gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 5)
+        return "", gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 6)
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
@@ -140,7 +151,7 @@ def build(page: Page, choice: Choice) -> View:
 
     ordered = [controls[name] for name in form.FIELDS]
     inputs = [page.data, choice.text, choice.label, choice.test_size, choice.validation_size, *ordered]
-    previewed = [controls["training.learning_rate"], yaml, notice, controls["strategy.n"], lora]
+    previewed = [controls["training.learning_rate"], yaml, notice, controls["strategy.n"], lora, controls["training.num_train_epochs"]]
     gr.on([control.input for control in ordered], page.bind(preview), inputs, previewed, **LATEST)
 
 

@@ -19,7 +19,7 @@ COLUMNS = {"text": "评论内容", "label": "情感标签"}
 def write(recipe_for, toy_model, strategy: dict, **training) -> str:
     content = recipe_for(strategy, **training)
     content["data"] = {"path": "reviews.csv", "columns": COLUMNS}
-    return script.write(recipes.build(content), CARD, content["training"]["learning_rate"], str(toy_model))
+    return script.write(recipes.build(content), CARD, content["training"]["learning_rate"], 2, str(toy_model))
 
 
 @pytest.mark.parametrize("strategy", [{"name": "full"}, {"name": "last_n", "n": 1}, {"name": "frozen"}, {"name": "lora"}])
@@ -47,7 +47,7 @@ def test_other_encodings_and_delimiters_are_in_it(recipe_for, toy_model):
     content = recipe_for()
     content["data"] = {"path": "x", "columns": COLUMNS}
     card = {**CARD, "encoding": "gb18030", "delimiter": "\t"}
-    text = script.write(recipes.build(content), card, 1e-3)
+    text = script.write(recipes.build(content), card, 1e-3, 3)
     assert "encoding='gb18030'" in text
     assert "sep='\\t'" in text
 

@@ -88,3 +88,11 @@ def test_every_setting_is_explained_in_both_languages():
             label, explanation = languages.setting(name, lang)
             assert label
             assert explanation
+
+
+def test_auto_means_more_epochs_for_few_rows_and_larger_steps_for_small_models():
+    built = recipe.build(GOOD)
+    assert [built.epochs(rows) for rows in (100, 1000, 10**6)] == [10, 5, 3]
+    assert recipe.build({**GOOD, "training": {"num_train_epochs": 2}}).epochs(100) == 2
+    assert built.learning_rate(7_000_000) > built.learning_rate(110_000_000) == 5e-5
+    assert built.data.train_rows(1000) == 720
