@@ -45,7 +45,7 @@ def write(path: Path, rows: int, encoding: str) -> None:
             file.write(block)
 
 
-@pytest.mark.parametrize(("encoding", "rows"), [("utf-8", 1_000_000), ("gb18030", 200_000)])
+@pytest.mark.parametrize(("encoding", "rows"), [pytest.param("utf-8", 1_000_000, marks=pytest.mark.slow), ("gb18030", 200_000)])
 def test_memory(tmp_path: Path, encoding: str, rows: int) -> None:
     path = tmp_path / "big.csv"
     write(path, rows, encoding)
