@@ -10,6 +10,7 @@ from collections.abc import Callable
 import gradio as gr
 
 from ftui import jobs
+from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
@@ -87,7 +88,7 @@ def others(home: Home, lang: str, run_id: str) -> dict:
     """The finished runs that this one can be compared with: those on the same data."""
     listed = jobs.summaries(home)
     mine = next((line["dataset_id"] for line in listed if line["id"] == run_id), None)
-    same = [line for line in listed if line["dataset_id"] == mine and line["id"] != run_id and line["value"] is not None]
+    same = [line for line in listed if line["dataset_id"] == mine and line["id"] != run_id and line["state"] == ev.FINISHED]
     choices = [(f"{line['name']} · {line['model'].rpartition('/')[2]} · {line['value']:.3f}", line["id"]) for line in same]
     return gr.Dropdown(choices=choices, value=None, visible=bool(choices))
 

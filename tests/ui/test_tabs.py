@@ -138,6 +138,12 @@ class TestEvaluation:
     def test_the_other_split(self, home: Home, finished):
         assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[5]
 
+    def test_two_runs_side_by_side(self, home: Home, finished):
+        told = evaluation_tab.compare(home, "en", finished.id, finished.id, "test")
+        assert "+0.000" in told and "may well be chance" in told and "60 shared rows" in told
+        assert evaluation_tab.compare(home, "en", finished.id, None, "test") == ""
+        assert evaluation_tab.others(home, "en", finished.id).visible is False  # there is no other run
+
     def test_errors_are_listed_most_confident_first(self, home: Home, finished):
         title, table, page = evaluation_tab.mistakes(home, "en", finished.id, "test", 1)
         assert "12 of 60" in title and page.visible is False
