@@ -68,7 +68,7 @@ def ui(tmp_path: Path, start_ui: Callable[..., Ui]) -> Ui:
     return start_ui(tmp_path / "home")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: Playwright keeps an event loop in this thread while it is open
 def browser() -> Iterator:
     from playwright.sync_api import expect, sync_playwright
 

@@ -130,7 +130,10 @@ def test_ctrl_c_stops_and_a_second_one_lets_go(recipe_for, tmp_path):
     recipe.write_text(yaml.safe_dump(recipe_for(num_train_epochs=500)))
     home = Home(tmp_path / "home")
     command = [sys.executable, "-m", "ftui", "train", str(recipe), "--home", str(home.path)]
-    process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )  # fmt: skip
     job = wait_for(lambda: [r.training() for r in home.all_runs()])[0]
     wait_for(lambda: step_of(job) > 0)
     process.send_signal(signal.SIGINT)
