@@ -14,7 +14,7 @@ import typer
 from ftui.core import events as ev
 from ftui.core import home as homes
 from ftui.core import languages
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, told_by
 from ftui.core.home import Job
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Fine-tune, evaluate, export and serve transformers.")
@@ -126,26 +126,15 @@ def describe(event: dict, lang: str = "en") -> str:
     if kind == "state":
         return f"{clock} [{languages.log('state_' + event['state'], lang)}]"
     if kind == "error":
-        return f"{clock} {' '.join(error_sentence(event, lang))}"
+        return f"{clock} {' '.join(told_by(event, lang))}"
     return ""
-
-
-def error_sentence(event: dict, lang: str) -> tuple[str, str]:
-    """(message, hint) of an error event, in the catalogue's words where it has them."""
-    if languages.knows_error(event["code"]):
-        try:
-            error = UserError(event["code"], **event.get("params", {}))
-            return error.message(lang), error.hint(lang)
-        except KeyError:
-            pass
-    return event["message"], event["hint"]
 
 
 def _failure(job: Job) -> dict | None:
     event = ev.last([e for e in ev.read(job.events)[0] if e["attempt"] == job.card()["attempt"]], "error")
     if event is None:
         return None
-    message, hint = error_sentence(event, languages.of_terminal())
+    message, hint = told_by(event, languages.of_terminal())
     return {"code": event["code"], "message": message, "hint": hint}
 
 

@@ -53,8 +53,8 @@ class Access:
             self._check_caps(recipe, home, rows)
 
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
-        if recipe.model not in starters.found():
-            raise UserError("demo_model", model=recipe.model, known=", ".join(starters.found()))
+        if recipe.model not in starters.names():
+            raise UserError("demo_model", model=recipe.model, known=", ".join(starters.names()))
         if self.most_rows is not None and rows > self.most_rows:
             raise UserError("demo_rows", rows=rows, most=self.most_rows)
         settings = recipe.training

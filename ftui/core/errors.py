@@ -33,3 +33,14 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message()} {self.hint()}"
+
+
+def told_by(event: dict, lang: str) -> tuple[str, str]:
+    """(message, hint) of an error event, in this language where the catalogue has it."""
+    if languages.knows_error(event["code"]):
+        try:
+            error = UserError(event["code"], **event.get("params", {}))
+            return error.message(lang), error.hint(lang)
+        except KeyError:  # written by another version, with other blanks
+            pass
+    return event["message"], event.get("hint", "")

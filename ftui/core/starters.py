@@ -15,9 +15,14 @@ from ftui.core.home import starter_models
 UNKNOWN = 110_000_000  # weights: the size of a base encoder, for models that are not here to be counted
 
 
+def names() -> list[str]:
+    """Names of the starter models that are there."""
+    return sorted(p.parent.name for p in starter_models().glob("*/config.json"))
+
+
 def found() -> dict[str, int]:
     """{name of a starter model: number of weights}"""
-    return {p.parent.name: weights(p.parent) for p in sorted(starter_models().glob("*/config.json"))}
+    return {name: weights(starter_models() / name) for name in names()}
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ftui.core import home
+from ftui.core import home, starters
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
 from ftui.core.recipe import Recipe
@@ -30,8 +30,8 @@ def source(name: str, events: Writer | None = None) -> str:
 def local(name: str) -> str | None:
     """The folder of a starter or local model, None for a Hub id; UserError for a name that can be none of them."""
     if name.startswith("starter-"):
-        if name not in starters():
-            raise UserError("starter_unknown", model=name, known=", ".join(starters()) or "-")
+        if name not in starters.names():
+            raise UserError("starter_unknown", model=name, known=", ".join(starters.names()) or "-")
         return str(home.starter_models() / name)
     if Path(name).is_dir():
         if not (Path(name) / "config.json").exists():
@@ -42,11 +42,6 @@ def local(name: str) -> str | None:
     if not _HUB_ID.fullmatch(name):
         raise UserError("model_unknown", model=name)
     return None
-
-
-def starters() -> list[str]:
-    """Names of the starter models that are there."""
-    return sorted(p.parent.name for p in home.starter_models().glob("*/config.json"))
 
 
 def _download(repo: str, events: Writer | None) -> str:

@@ -12,10 +12,9 @@ import gradio as gr
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
-from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import charts, pieces
-from ftui.ui.page import LATEST, QUIET, Page, View, chart, draw, go_to, html
+from ftui.ui.page import LATEST, QUIET, Page, View, chart, draw, find_run, go_to, html
 
 MAIN = ("accuracy", "f1_macro", "mcc", "loss")
 PAGE_ROWS = 20
@@ -28,7 +27,7 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
     classes, ROC, PR, calibration, confidence, and what `mistakes` gives)."""
     report = _report(home, run_id)
     if report is None:
-        waiting = "evaluation_wait" if _run(home, run_id) else "evaluation_empty"
+        waiting = "evaluation_wait" if find_run(home, run_id) else "evaluation_empty"
         message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
         return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 15))
     names = [name for name in ("test", "validation") if name in report["splits"]]
@@ -97,7 +96,7 @@ def compare(home: Home, lang: str, run_id: str, other_id: str | None, split: str
     """This run beside another one: metrics, difference, and whether it is more than chance."""
     from ftui.evaluation import comparing
 
-    mine, other = _run(home, run_id), _run(home, other_id or "")
+    mine, other = find_run(home, run_id), find_run(home, other_id or "")
     if mine is None or other is None or not (mine.predictions.exists() and other.predictions.exists()):
         return ""
     told = comparing.compare(other.predictions, mine.predictions, split or "test")
@@ -136,7 +135,7 @@ def class_table(rows: list[dict], lang: str) -> str:
 
 def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: float) -> tuple:
     """One page of the rows that the model got wrong, the most confident first: (heading, table, page field)."""
-    run = _run(home, run_id)
+    run = find_run(home, run_id)
     if run is None or not run.predictions.exists() or not split:
         return "", "", gr.skip()
     wrong, total = _mistakes(run, split)
@@ -180,15 +179,8 @@ def _read_mistakes(path, split: str, version: int):
     return wrong.select(columns).sort_by([("confidence", "descending")]), table.num_rows
 
 
-def _run(home: Home, run_id: str) -> Run | None:
-    try:
-        return home.run(run_id) if run_id else None
-    except UserError:
-        return None
-
-
 def _report(home: Home, run_id: str) -> dict | None:
-    run = _run(home, run_id)
+    run = find_run(home, run_id)
     if run is None or not run.report.exists():
         return None
     report = json.loads(run.report.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import pieces
-from ftui.ui.page import QUIET, Page, View, go_to, html
+from ftui.ui.page import QUIET, Page, View, find_run, go_to, html
 
 FORMATS = ("safetensors", "adapter")
 
@@ -25,7 +25,7 @@ FORMATS = ("safetensors", "adapter")
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
     """(empty, view, table, choice of what to download, adapter button, serve command, notice, timer)."""
-    run = _run(home, run_id)
+    run = find_run(home, run_id)
     if run is None or not run.model.exists():
         waiting = "export_wait" if run else "export_empty"
         message = pieces.empty("⇩", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
@@ -112,13 +112,6 @@ def _name(name: str, lang: str) -> str:
 def _about(name: str, lang: str) -> str:
     known = languages.catalogue("interface").get("about_artefact_" + Path(name).name)
     return known[lang] if known else ""
-
-
-def _run(home: Home, run_id: str) -> Run | None:
-    try:
-        return home.run(run_id) if run_id else None
-    except UserError:
-        return None
 
 
 # ---- the page

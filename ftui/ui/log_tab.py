@@ -12,7 +12,7 @@ import gradio as gr
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
 from ftui.ui import charts, pieces, style
 from ftui.ui.following import Following, follow
@@ -97,19 +97,8 @@ def failure(told: Following, state: str, lang: str) -> str:
     event = told.error
     if event is None or state not in (ev.FAILED, ev.LOST):
         return ""
-    message, hint = reason(event, lang)
+    message, hint = told_by(event, lang)
     return pieces.notice(message, hint, "bad", event.get("details", ""), languages.text("details", lang))
-
-
-def reason(event: dict, lang: str) -> tuple[str, str]:
-    """(message, hint) of an error event, in the reader's language where the catalogue has it."""
-    if languages.knows_error(event["code"]):
-        try:
-            problem = UserError(event["code"], **event.get("params", {}))
-            return problem.message(lang), problem.hint(lang)
-        except KeyError:  # written by another version, with other blanks
-            pass
-    return event["message"], event.get("hint", "")
 
 
 def draw_curves(told: Following, lang: str, log_scale: bool) -> list[str]:
@@ -142,7 +131,7 @@ def lines(told: Following, level: str, lang: str) -> str:
 def sentence(event: dict, lang: str) -> str:
     """A log or error event in the reader's language."""
     if event["type"] == "error":
-        return reason(event, lang)[0]
+        return told_by(event, lang)[0]
     try:
         return languages.log(event["key"], lang, **event.get("params", {}))
     except (KeyError, IndexError):  # written by another version

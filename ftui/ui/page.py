@@ -10,7 +10,7 @@ import gradio as gr
 from ftui.core import languages
 from ftui.core.access import Access
 from ftui.core.errors import UserError
-from ftui.core.home import Home
+from ftui.core.home import Home, Run
 
 TABS = ("data", "tune", "log", "evaluation", "playground", "export")
 QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
@@ -110,6 +110,14 @@ def _toast(error: UserError, lang: str) -> gr.Error:
     return gr.Error(
         f"{error.message(lang)} {error.hint(lang)}", title=languages.text("error_title", lang), print_exception=False
     )
+
+
+def find_run(home: Home, run_id: str) -> Run | None:
+    """The run with this id, None where none is chosen or it is gone."""
+    try:
+        return home.run(run_id) if run_id else None
+    except UserError:
+        return None
 
 
 def pulse_of(run_id: str, state: str) -> str:

@@ -16,7 +16,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.ui import pieces
-from ftui.ui.page import QUIET, SHOWN, Page, View, go_to, html, pickable
+from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
 
 PATIENCE = 90.0  # seconds for a model to load
 IDLE = 1800  # seconds without a question after which the server ends itself
@@ -28,7 +28,7 @@ _starting = threading.Lock()  # two questions at once start one server
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
     """(empty, view, examples, answer, snippets) for the chosen run."""
-    run = _run(home, run_id)
+    run = find_run(home, run_id)
     if run is None or not run.model.exists():
         waiting = "playground_wait" if run else "playground_empty"
         message = pieces.empty("❯", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
@@ -121,7 +121,7 @@ def _placeholder(lang: str) -> str:
 
 def warm_up(home: Home, lang: str, run_id: str) -> None:
     """Somebody is about to type: have the model loaded by the time they ask."""
-    run = _run(home, run_id)
+    run = find_run(home, run_id)
     if run is not None and run.model.exists():
         _server_job(run)
 
@@ -178,13 +178,6 @@ def snippets(run: Run, lang: str) -> str:
 def pick(home: Home, lang: str, picked: str) -> str:
     """An example goes into the text box."""
     return picked
-
-
-def _run(home: Home, run_id: str) -> Run | None:
-    try:
-        return home.run(run_id) if run_id else None
-    except UserError:
-        return None
 
 
 # ---- the page
