@@ -59,6 +59,15 @@
   let touched = false;
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true });
 
+  // Arrow keys go from step to step, as in every row of tabs.
+  addEventListener("keydown", (event) => {
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const tab = event.target.closest?.("#tabs [role=tab]");
+    if (!way || !tab) return;
+    const tabs = [...tab.parentElement.querySelectorAll("[role=tab]")];
+    tabs[(tabs.indexOf(tab) + way + tabs.length) % tabs.length].focus();
+  });
+
   window.ftui = {
     lang,
 

@@ -85,7 +85,7 @@ def status(told: Following, state: str, lang: str) -> str:
         items.append(languages.text("took", lang, span=pieces.duration(told.ended - told.started, lang)))
     waiting = state in (ev.QUEUED, ev.STARTING) or (state == ev.RUNNING and not most)
     shown = "".join(f'<span class="item">{item}</span>' for item in items)
-    bar = f'<div class="progress {state}{" wait" if waiting else ""}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
+    bar = f'<div class="progress {state}{" wait" if waiting else ""}" role="progressbar" aria-label="{languages.log("state_" + state, lang)}" aria-valuemin="0" aria-valuemax="100" '
     bar += f'aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
     note = languages.catalogue("interface").get("about_" + state)
     words = f'<p class="sub" style="margin-top:10px">{note[lang]}</p>' if note else ""

@@ -73,7 +73,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequen
         "<tr>" + "".join(f"<td{mark(i)}>{value}</td>" for i, value in enumerate(row)) + "</tr>" for row in rows
     )
     body = body or f'<tr><td class="none" colspan="{len(columns)}">{escape(none)}</td></tr>'
-    return f'<div class="ft table-wrap"><table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="ft table-wrap" tabindex="0"><table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def cell(value: object, limit: int = 600) -> str:

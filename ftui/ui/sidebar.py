@@ -158,5 +158,5 @@ def build_strip(page: Page) -> gr.HTML:
         theme = f'<button onclick="ftui.toggleTheme()" id="switch-theme" title="{page.t("theme")}" '
         theme += f'aria-label="{page.t("theme")}">◐</button>'
         way = f'<span class="way" title="{page.t("way_" + page.way.mode + "_note")}">{page.t("way_" + page.way.mode)}</span>'
-        html(f'<div class="ft corner">{way}{language}{languages.LANGUAGES[other]}</button>{theme}</div>')
+        html(f'<h1 class="ft unseen">ftui</h1><div class="ft corner">{way}{language}{languages.LANGUAGES[other]}</button>{theme}</div>')
     return chosen
