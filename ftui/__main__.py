@@ -14,7 +14,7 @@ import typer
 from ftui.core import events as ev
 from ftui.core import home as homes
 from ftui.core import languages
-from ftui.core.errors import UserError, told_by
+from ftui.core.errors import UserError, of_system, told_by
 from ftui.core.home import Job
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Fine-tune, evaluate, export and serve transformers.")
@@ -330,18 +330,25 @@ def main() -> int:
         code = app(standalone_mode=False)
         return code if isinstance(code, int) else OK
     except UserError as error:
-        if "--json" in sys.argv:
-            _print({"error": error.as_dict(lang)})
-        else:
-            print(f"{error.message(lang)} {error.hint(lang)}", file=sys.stderr)
-        return BAD_INPUT
+        return _refuse(error, lang)
     except typer.Abort:
         return INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click: wrong usage
-            print(f"{error.format_message()} See: python -m ftui --help", file=sys.stderr)
-            return BAD_INPUT
-        raise
+            return _refuse(UserError("usage", problem=" ".join(error.format_message().split()).rstrip(".")), lang)
+        told = of_system(error, "--home") if isinstance(error, OSError) else None
+        if told is None:
+            raise
+        return _refuse(told, lang)
+
+
+def _refuse(error: UserError, lang: str) -> int:
+    """One sentence, or one JSON document where that is wanted; the exit code."""
+    if "--json" in sys.argv:
+        _print({"error": error.as_dict(lang)})
+    else:
+        print(f"{error.message(lang)} {error.hint(lang)}", file=sys.stderr)
+    return BAD_INPUT
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ftui.core import starters
 from ftui.core.errors import UserError
-from ftui.core.home import Home
+from ftui.core.home import Home, disk_use
 from ftui.core.recipe import Recipe
 
 _VISITOR = re.compile(r"[0-9a-f]{32}")
@@ -29,6 +29,10 @@ class Access:
     most_steps: int | None = None
     most_megabytes: int | None = None  # of one upload
     most_runs: int | None = None  # of one visitor
+    most_examples: int | None = None  # texts that one training reads, one that is only scored being a third
+    most_stored: int | None = None  # bytes of one visitor's data sets
+    most_waiting: int | None = None  # trainings of all visitors that wait
+    least_free: int = 0  # bytes of disk that uploads, imports and trainings leave
     lifetime: float | None = None  # seconds without a visit after which a visitor's home is removed
 
     def home(self, root: Home, visitor: str | None) -> Home:
@@ -57,18 +61,50 @@ class Access:
             raise UserError("demo_model", model=recipe.model, known=", ".join(starters.names()))
         if self.most_rows is not None and rows > self.most_rows:
             raise UserError("demo_rows", rows=rows, most=self.most_rows)
-        settings = recipe.training
-        steps = recipe.epochs(rows) * rows / settings.per_device_train_batch_size
-        steps = min(steps, settings.max_steps) if settings.max_steps > 0 else steps
-        if self.most_steps is not None and steps * settings.gradient_accumulation_steps > self.most_steps:
+        steps, examples = _work(recipe, rows)
+        if self.most_steps is not None and steps > self.most_steps:
             raise UserError("demo_steps", steps=round(steps), most=self.most_steps)
+        if self.most_examples is not None and examples > self.most_examples:
+            raise UserError("demo_examples", examples=round(examples), most=self.most_examples)
         if self.most_runs is not None and len(home.all_runs()) >= self.most_runs:
             raise UserError("demo_runs", most=self.most_runs)
+
+    def check_import(self, home: Home, size: int) -> None:
+        """Raise UserError where no further data set may be brought in, or none from a file of so many bytes."""
+        if self.most_megabytes is not None and size > self.most_megabytes * 1_000_000 * 1.05:
+            raise UserError("demo_upload", megabytes=round(size / 1e6), most=self.most_megabytes)
+        if self.most_stored is not None and disk_use(home.datasets) > self.most_stored:
+            raise UserError("demo_stored", most=self.most_stored // 1_000_000)
+        self.check_disk(home)
+
+    def check_disk(self, home: Home) -> None:
+        """Raise UserError where the disk has to be left to others."""
+        there = next(path for path in (home.path, *home.path.parents) if path.exists())
+        if self.least_free and shutil.disk_usage(there).free < self.least_free:
+            raise UserError("demo_full")
+
+    def check_import_rows(self, rows: int) -> None:
+        """Raise UserError for a data set with more rows than a training may have (told while it is read)."""
+        if self.most_rows is not None and rows > self.most_rows:
+            raise UserError("demo_rows", rows=rows, most=self.most_rows)
+
+
+def _work(recipe: Recipe, rows: int) -> tuple[float, float]:
+    """(passes through the model in training, texts read) of a recipe on so many rows."""
+    settings = recipe.training
+    batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+    updates = settings.max_steps if settings.max_steps > 0 else recipe.epochs(rows) * rows / batch
+    scorings = updates / (settings.eval_steps or 1) if settings.eval_strategy == "steps" else updates * batch / max(rows, 1)
+    examples = updates * batch + scorings * rows * recipe.data.validation_size / 3
+    return updates * settings.gradient_accumulation_steps, examples
 
 
 LOCAL = Access("local")
 PRIVATE = Access("private")
-DEMO = Access("demo", most_rows=20_000, most_steps=3_000, most_megabytes=20, most_runs=10, lifetime=24 * 3600)
+DEMO = Access(
+    "demo", most_rows=20_000, most_steps=3_000, most_megabytes=20, most_runs=10, lifetime=24 * 3600,
+    most_examples=60_000, most_stored=200_000_000, most_waiting=20, least_free=1_000_000_000,
+)  # fmt: skip
 WAYS = {way.mode: way for way in (LOCAL, PRIVATE, DEMO)}
 
 

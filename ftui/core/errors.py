@@ -1,6 +1,13 @@
 """The one exception for what a user can mend."""
 
+import errno
+from pathlib import Path
+
 from ftui.core import languages
+from ftui.core.redaction import redacted
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class UserError(Exception):
@@ -25,7 +32,7 @@ class UserError(Exception):
 
     def _text(self, lang: str, part: int) -> str:
         params = {k: v[lang] if isinstance(v, dict) else v for k, v in self.params.items()}
-        return languages.error(self.code, lang)[part].format(**params)
+        return redacted(languages.error(self.code, lang)[part].format(**params))
 
     def as_dict(self, lang: str = "en") -> dict:
         """The form in which the CLI and the REST API give it."""
@@ -33,6 +40,19 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message()} {self.hint()}"
+
+
+def of_system(error: OSError, place: Path | str) -> UserError | None:
+    """What the system says of a disk that is full or a place that may not be written to; None for anything else.
+
+    `place` is where it happened, as far as the error itself does not know.
+    """
+    where = error.filename or place
+    if error.errno in _FULL:
+        return UserError("disk_full", path=where)
+    if error.errno in _DENIED:
+        return UserError("not_writable", path=where, problem=error.strerror)
+    return None
 
 
 def told_by(event: dict, lang: str) -> tuple[str, str]:

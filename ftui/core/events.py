@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftui.core.redaction import redacted
+
 QUEUED, STARTING, RUNNING, STOPPING = "queued", "starting", "running", "stopping"
 FINISHED, FAILED, STOPPED, LOST = "finished", "failed", "stopped", "lost"
 TERMINAL = {FINISHED, FAILED, STOPPED, LOST}
@@ -30,7 +32,7 @@ class Writer:
 
     def write(self, type: str, **fields: object) -> None:
         event = {"time": round(time.time(), 3), "attempt": self.attempt, "type": type, **fields}
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+        line = redacted(json.dumps(event, ensure_ascii=False, allow_nan=False, default=str)) + "\n"
         with open(self.path, "ab", buffering=0) as file:
             if file.tell() and not _ends_with_newline(self.path):
                 line = "\n" + line  # a killed writer left half a line

@@ -63,6 +63,7 @@ class Lora(Part):
 
 
 Strategy = Annotated[Full | Lora | Frozen | LastN, Field(discriminator="name")]
+LARGEST = 1_000_000  # bytes of a recipe
 STRATEGIES: dict[str, type[Part]] = {"full": Full, "lora": Lora, "frozen": Frozen, "last_n": LastN}
 
 # What a strategy needs where the recipe says "auto": the fewer weights are trained, the larger the steps they bear.
@@ -180,19 +181,15 @@ def _field(location: tuple[int | str, ...]) -> str:
 def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe file; `overrides` are `training.num_train_epochs=1` and the like, their values YAML."""
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError("file_missing", path=path) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError("recipe_unreadable", path=path, problem=str(error).replace("\n", " ")[:200]) from error
-    if not isinstance(content, dict):
-        raise UserError("recipe_unreadable", path=path, problem="it is not a YAML mapping")
+    content = parse(_read(path), path)
     for override in overrides or []:
         key, sign, value = override.partition("=")
         if not sign or not key.strip():
             raise UserError("set_malformed", got=override)
-        _set(content, key.strip().split("."), _parse(value))
+        try:
+            _set(content, key.strip().split("."), _parse(value))
+        except (yaml.YAMLError, RecursionError, ValueError):
+            raise UserError("set_malformed", got=override[:80]) from None
     recipe = build(content, where=path.name)
     base = path.parent
 
@@ -202,6 +199,41 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     data = recipe.data
     files = {k: absolute(getattr(data, k)) for k in ("path", "validation_path", "test_path")}
     return recipe.model_copy(update={"data": data.model_copy(update=files)})
+
+
+def parse(text: str, where: str | Path) -> dict:
+    """What a recipe's YAML says, as plain data. Raises UserError; nothing that YAML can hide in a file is carried out."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise UserError("recipe_alias", path=where)  # a few lines of them can stand for gigabytes
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a ValueError: a date such as 2024-13-45
+        raise UserError("recipe_unreadable", path=where, problem=_one_line(error)) from error
+    if not isinstance(content, dict):
+        raise UserError("recipe_unreadable", path=where, problem=_problem("no_mapping"))
+    return content
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_file():
+            if path.stat().st_size > LARGEST:
+                raise UserError("recipe_unreadable", path=path, problem=_problem("too_long"))
+            return path.read_text(encoding="utf-8")
+        there = path.exists()
+    except (OSError, ValueError) as error:  # a ValueError: other encodings, and a NUL in the path
+        raise UserError("recipe_unreadable", path=path, problem=_one_line(error)) from error
+    if there:
+        raise UserError("recipe_unreadable", path=path, problem=_problem("no_file"))
+    raise UserError("file_missing", path=path)
+
+
+def _problem(name: str) -> dict[str, str]:
+    return languages.catalogue("problems")[name]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def _parse(value: str) -> object:

@@ -1,6 +1,5 @@
 """Files and Hub data sets into the home directory: <home>/datasets/<id>/ with the source, data.arrow and card.json."""
 
-import errno
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ftui.core import languages
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, publish, write_json
 from ftui.data import reading, values
 
@@ -76,9 +75,10 @@ def import_file(source: Path, home: Home, name: str | None = None, progress: Pro
     """The data set made of a file; `name` is what the user calls it. The same content gives the same folder."""
     source = Path(source)
     if not source.is_file():
-        raise UserError("data_is_folder" if source.is_dir() else "file_missing", path=source)
+        code = "data_is_folder" if source.is_dir() else "file_special" if source.exists() else "file_missing"
+        raise UserError(code, path=source)
     name = clean_name(name or source.name)
-    with _explained(name, home):
+    with _explained(source, name, home):
         dataset = Dataset(home.datasets / _digest(source))
         with _turns[dataset.id]:
             if not _renewed(dataset, name):
@@ -111,16 +111,14 @@ def _publish(source: Path, dataset: Dataset, name: str, progress: Progress | Non
 
 
 @contextmanager
-def _explained(name: str, home: Home) -> Iterator[None]:
+def _explained(source: Path, name: str, home: Home) -> Iterator[None]:
     """What the system says of files, as one sentence."""
     try:
         yield
-    except PermissionError as error:
-        raise UserError("file_unreadable", name=name, problem=error.strerror) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError("disk_full", path=home.path) from error
-        raise
+        if isinstance(error, PermissionError) and Path(error.filename or source) == source:
+            raise UserError("file_unreadable", name=name, problem=error.strerror) from error
+        raise (of_system(error, home.path) or error) from error
 
 
 def import_hub(repo_id: str, home: Home, split: str | None = None) -> Dataset:

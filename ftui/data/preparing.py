@@ -66,7 +66,7 @@ def resolve(path: str, home: Home) -> intake.Dataset:
             return intake.open_dataset(place)
         if place.is_dir():
             raise UserError("data_is_folder", path=path)
-        found = place.is_file()
+        found = place.exists()
     except (OSError, RuntimeError):  # a name too long for any file; no home of that user
         raise UserError("file_missing", path=path[:200]) from None
     if found:

@@ -29,6 +29,10 @@ SUFFIXES = {
 _PREFERRED = {"tsv": "\t", "txt": "\t"}
 _HEAD = 1 << 16
 
+# A packed file that becomes larger than this is none that anybody has written by hand: bytes, and times its size.
+LARGEST_UNPACKED = 100_000_000
+LARGEST_RATIO = 40
+
 # What damaged files make the libraries raise.
 PACKED = (EOFError, gzip.BadGzipFile, zlib.error)
 EXCEL = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, SyntaxError, RuntimeError)
@@ -66,7 +70,33 @@ class Recognised:
 
     def open(self) -> BinaryIO:
         """The file's bytes, unpacked."""
-        return gzip.open(self.path, "rb") if self.packed else open(self.path, "rb")
+        return _Unpacked(self) if self.packed else open(self.path, "rb")
+
+    def check_size(self, unpacked: int) -> None:
+        """Raise UserError for a file that unpacks to so many bytes, if these are suspiciously many."""
+        most = max(LARGEST_UNPACKED, LARGEST_RATIO * self.path.stat().st_size)
+        if unpacked > most:
+            raise UserError("file_bomb", name=self.name, megabytes=most // 1_000_000)
+
+
+class _Unpacked(gzip.GzipFile):
+    """The content of a gzip file, as far as it is not absurdly long."""
+
+    def __init__(self, file: Recognised):
+        super().__init__(file.path, "rb")
+        self.file = file
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:  # in pieces, so that it can be broken off
+            return b"".join(iter(lambda: self.read(1 << 20), b""))
+        return self._checked(super().read(size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._checked(super().read1(size))
+
+    def _checked(self, data: bytes) -> bytes:
+        self.file.check_size(self.tell())
+        return data
 
 
 def recognise(path: Path, name: str) -> Recognised:
@@ -211,6 +241,7 @@ def _sheet(file: Recognised) -> Iterator[list]:
 
     with damaged(file.name, "Excel", (*PACKED, *EXCEL)), _seekable(file) as source:
         with zipfile.ZipFile(source) as archive:
+            file.check_size(sum(part.file_size for part in archive.infolist()))
             if "xl/workbook.xml" not in archive.namelist():
                 raise UserError("file_archive", name=file.name)
         with warnings.catch_warnings():

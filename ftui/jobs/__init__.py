@@ -14,7 +14,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
-from ftui.jobs import processes
+from ftui.jobs import processes, queue
 from ftui.jobs.summaries import summaries, summary
 
 __all__ = ["delete", "end_all", "limit_servers", "resume", "script", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
@@ -31,6 +31,9 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     from ftui.training import models
 
     way.check(recipe, home, 0)  # before anything is read
+    way.check_disk(home)
+    if way.most_waiting is not None and len(queue.waiting(home)) >= way.most_waiting:
+        raise UserError("demo_busy", waiting=way.most_waiting)
     models.local(recipe.model)
     task = tasks.get(recipe.task)
     metrics = {"loss", *task.METRICS}

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ftui.core import events as ev
 from ftui.core.context import Context
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, of_system
 from ftui.core.home import Job
+from ftui.core.redaction import redacted
 from ftui.jobs.worker import BAD_INPUT, FAILED, FINISHED, STOPPED
 
 WORK = {
@@ -35,14 +36,24 @@ def main(job_dir: str) -> int:
         finished = getattr(importlib.import_module(module), function)(Context(job, card["options"], events))
         return FINISHED if finished is not False else STOPPED
     except UserError as error:
-        events.error(error.code, error.message(), error.hint(), params={k: str(v) for k, v in error.params.items()})
+        tell(events, error)
         return BAD_INPUT
     except Exception as error:
-        traceback.print_exc()
+        print(redacted(traceback.format_exc()), file=sys.stderr)
+        told = of_system(error, job.run.home.path) if isinstance(error, OSError) else None
+        if told:
+            tell(events, told)
+            return BAD_INPUT
         out_of_memory = isinstance(error, MemoryError) or "memory" in str(error).lower() and "alloc" in str(error).lower()
         code = "out_of_memory" if out_of_memory else "internal"
         events.error(code, f"{type(error).__name__}: {error}"[:500], details=traceback.format_exc())
         return FAILED
+
+
+def tell(events: ev.Writer, error: UserError) -> None:
+    """A user's error as an event: its blanks go along, so that each reader gets it in their language."""
+    params = {name: value if isinstance(value, dict) else str(value) for name, value in error.params.items()}
+    events.error(error.code, error.message(), error.hint(), **params)
 
 
 def die_with_parent() -> None:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from html import escape
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -20,7 +21,7 @@ from ftui.core import access, languages  # noqa: E402
 from ftui.core.access import DEMO, LOCAL, PRIVATE, Access  # noqa: E402
 from ftui.core.errors import UserError  # noqa: E402
 from ftui.core.home import Home  # noqa: E402
-from ftui.ui import data_tab, evaluation_tab, export_tab, log_tab, playground_tab, sidebar, style, tune_tab, web  # noqa: E402
+from ftui.ui import data_tab, evaluation_tab, export_tab, guard, log_tab, playground_tab, sidebar, style, tune_tab, web  # noqa: E402
 from ftui.ui.page import BROWSER, LATEST, QUIET, TABS, Page, View, go_to  # noqa: E402
 
 LARGEST_UPLOAD = "4gb"
@@ -125,7 +126,7 @@ def open_address(home: Home, lang: str, query: dict[str, str]) -> tuple:
             run = home.run(run_id)
             run_id, pulse, data = run.id, sidebar.beat(run), data or sidebar.dataset_of(run)
     except UserError:
-        gr.Warning(languages.text("run_gone", lang, run=run_id))
+        gr.Warning(escape(languages.text("run_gone", lang, run=run_id[:60])))  # a toast is HTML, and anybody writes addresses
         run_id = ""
     return data, run_id, tab, go_to(tab), pulse
 
@@ -143,9 +144,11 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL)
         return mine
 
     for lang in languages.LANGUAGES:
+        page = build(home_of, lang, way)
+        guard.only_uploads(page)
         gr.mount_gradio_app(
             app,
-            build(home_of, lang, way),
+            page,
             path=f"/{lang}",
             theme=style.theme(),
             footer_links=[],

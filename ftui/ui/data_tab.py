@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from ftui.core import languages
+from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
 from ftui.ui import charts, pieces
@@ -27,23 +28,24 @@ def samples_folder() -> Path:
 # ---- handlers: plain arguments in, updates out
 
 
-def add_file(home: Home, lang: str, path: str | None) -> tuple:
+def add_file(home: Home, lang: str, path: str | None, way: Access = LOCAL) -> tuple:
     """Import what was dropped; (data id, notice, empty drop zone)."""
     if not path:
         return gr.skip(), gr.skip(), gr.skip()
-    return (*_import(home, lang, Path(path)), None)
+    return (*_import(home, lang, Path(path), way), None)
 
 
 def add_sample(home: Home, lang: str, name: str) -> tuple:
     """Import one of SAMPLES; (data id, notice)."""
-    return _import(home, lang, samples_folder() / name) if name in SAMPLES else (gr.skip(), gr.skip())
+    return _import(home, lang, samples_folder() / name, LOCAL) if name in SAMPLES else (gr.skip(), gr.skip())
 
 
-def _import(home: Home, lang: str, source: Path) -> tuple:
+def _import(home: Home, lang: str, source: Path, way: Access) -> tuple:
     from ftui.data import intake
 
     try:
-        dataset = intake.import_file(source, home, name=source.name)
+        way.check_import(home, source.stat().st_size)
+        dataset = intake.import_file(source, home, name=source.name, progress=way.check_import_rows)
     except UserError as problem:
         return gr.skip(), pieces.error(problem, lang)
     return dataset.id, ""
@@ -286,7 +288,10 @@ def build(page: Page) -> tuple[Choice, View]:
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("use_data"), variant="primary", elem_id="use-data")
 
-    drop.upload(page.bind(add_file), [drop], [page.data, notice, drop], **SHOWN)
+    def add(home: Home, lang: str, path: str | None) -> tuple:
+        return add_file(home, lang, path, page.way)
+
+    drop.upload(page.bind(add), [drop], [page.data, notice, drop], **SHOWN)
     samples.click(page.bind(add_sample, event=True), [], [page.data, notice], **SHOWN)
     earlier.input(choose, [page.data, earlier], [page.data], **QUIET)
 

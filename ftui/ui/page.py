@@ -9,7 +9,7 @@ import gradio as gr
 
 from ftui.core import languages
 from ftui.core.access import Access
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Run
 
 TABS = ("data", "tune", "log", "evaluation", "playground", "export")
@@ -78,14 +78,14 @@ class Page:
             def bound(request: gr.Request, data: gr.EventData, *inputs):
                 try:
                     yield from handler(*arguments(request, data, inputs))
-                except UserError as error:
+                except (UserError, OSError) as error:
                     raise _toast(error, self.lang) from error
         else:
 
             def bound(request: gr.Request, data: gr.EventData, *inputs):
                 try:
                     return handler(*arguments(request, data, inputs))
-                except UserError as error:
+                except (UserError, OSError) as error:
                     raise _toast(error, self.lang) from error
 
         bound.__name__ = handler.__name__
@@ -106,9 +106,15 @@ class Page:
         made.success(None, [file], [], js="(file) => ftui.download(file)", **BROWSER)
 
 
-def _toast(error: UserError, lang: str) -> gr.Error:
+def _toast(error: UserError | OSError, lang: str) -> Exception:
+    """An error as a message in the corner. Gradio reads it as HTML, and it may quote what users have written."""
+    if isinstance(error, OSError):
+        told = of_system(error, "")
+        if told is None:
+            return error
+        error = told
     return gr.Error(
-        f"{error.message(lang)} {error.hint(lang)}", title=languages.text("error_title", lang), print_exception=False
+        escape(f"{error.message(lang)} {error.hint(lang)}"), title=languages.text("error_title", lang), print_exception=False
     )
 
 

@@ -16,6 +16,7 @@ from fastapi.responses import RedirectResponse, Response
 from ftui.core import languages
 from ftui.core.access import Access
 from ftui.ui import style
+from ftui.ui.guard import Guard
 
 COOKIE = "ftui-lang"
 VISITOR = "ftui-visitor"
@@ -40,6 +41,7 @@ def add_routes(web: FastAPI, way: Access) -> None:
         return Response((style.ASSETS / "favicon.svg").read_bytes(), media_type="image/svg+xml")
 
     web.add_middleware(Pages, way=way)
+    web.add_middleware(Guard, way=way)
 
 
 def to_language(request: Request, path: str) -> RedirectResponse:

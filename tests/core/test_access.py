@@ -57,6 +57,47 @@ def test_caps_of_a_demo(tmp_path, change, rows, expected):
     assert code(access.PRIVATE, home, rows, **change) is None
 
 
+@pytest.mark.parametrize(
+    ("training", "rows", "expected"),
+    [
+        ({"num_train_epochs": 0.001, "max_steps": 1_000_000}, 20_000, "demo_steps"),  # max_steps wins over epochs
+        ({"num_train_epochs": 1000, "per_device_train_batch_size": 4096}, 12_000, "demo_examples"),  # few, but huge steps
+        ({"max_steps": 3000, "per_device_train_batch_size": 512}, 100, "demo_examples"),
+        ({"max_steps": 3000, "eval_strategy": "steps", "eval_steps": 1}, 20_000, "demo_examples"),  # scoring at each step
+        ({"num_train_epochs": 1}, 20_000, None),
+        ({"max_steps": 3000}, 20_000, None),
+        ({}, 400, None),
+        ({"num_train_epochs": 20}, 2_000, None),
+    ],
+)
+def test_caps_of_a_demo_cannot_be_passed_around(tmp_path, training, rows, expected):
+    assert code(access.DEMO, Home(tmp_path), rows, training=training) == expected
+
+
+def test_a_visitor_stores_no_more_than_allowed(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    access.LOCAL.check_import(home, 10**12)
+    access.DEMO.check_import(home, 20 * 1024 * 1024)
+    with pytest.raises(UserError, match="21 MB"):
+        access.DEMO.check_import(home, 21_100_000)
+    (home.datasets / "x").mkdir(parents=True)
+    with open(home.datasets / "x" / "data.arrow", "wb") as file:
+        file.truncate(access.DEMO.most_stored + 1)  # a hole: it takes no disk
+    with pytest.raises(UserError, match="200 MB"):
+        access.DEMO.check_import(home, 1)
+    monkeypatch.setattr(access.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
+    with pytest.raises(UserError, match="disk is full"):
+        access.DEMO.check_disk(home)
+    access.PRIVATE.check_disk(home)
+
+
+def test_rows_are_counted_while_they_are_read():
+    access.LOCAL.check_import_rows(10**9)
+    access.DEMO.check_import_rows(20_000)
+    with pytest.raises(UserError):
+        access.DEMO.check_import_rows(20_001)
+
+
 def test_each_visitor_has_a_home_and_nobody_anothers(tmp_path):
     root = Home(tmp_path)
     assert access.LOCAL.home(root, None) == root

@@ -26,7 +26,8 @@ def inside_a_loop(make):
 
 
 def visit(home: Path, auth=None) -> TestClient:
-    return TestClient(inside_a_loop(lambda: ui.create(Home(home), auth)), follow_redirects=False)
+    app = inside_a_loop(lambda: ui.create(Home(home), auth))
+    return TestClient(app, base_url="http://127.0.0.1:7860", follow_redirects=False)
 
 
 @pytest.fixture(scope="module")
