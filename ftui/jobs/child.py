@@ -53,7 +53,7 @@ def main(job_dir: str) -> int:
 def tell(events: ev.Writer, error: UserError) -> None:
     """A user's error as an event: its blanks go along, so that each reader gets it in their language."""
     params = {name: value if isinstance(value, dict) else str(value) for name, value in error.params.items()}
-    events.error(error.code, error.message(), error.hint(), **params)
+    events.write("error", code=error.code, message=error.message(), hint=error.hint(), details="", params=params)
 
 
 def die_with_parent() -> None:
