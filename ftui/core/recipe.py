@@ -64,6 +64,7 @@ class Lora(Part):
 
 Strategy = Annotated[Full | Lora | Frozen | LastN, Field(discriminator="name")]
 LARGEST = 1_000_000  # bytes of a recipe
+DEEPEST = 20  # levels of a recipe
 STRATEGIES: dict[str, type[Part]] = {"full": Full, "lora": Lora, "frozen": Frozen, "last_n": LastN}
 
 # What a strategy needs where the recipe says "auto": the fewer weights are trained, the larger the steps they bear.
@@ -167,7 +168,7 @@ def _sentence(error: ValidationError, where: str) -> UserError:
     known = languages.catalogue("problems").get(kind)
     problem = {lang: known[lang].format(**first.get("ctx", {})) if known else first["msg"] for lang in languages.LANGUAGES}
     got = first.get("input")
-    shown = "" if isinstance(got, dict) else f" ({str(got)[:80]!r})"
+    shown = "" if got is None or isinstance(got, dict) else f" ({str(got)[:80]!r})"
     return UserError("recipe_bad_value", where=where, field=field, problem=problem, got=shown)
 
 
@@ -204,8 +205,13 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 def parse(text: str, where: str | Path) -> dict:
     """What a recipe's YAML says, as plain data. Raises UserError; nothing that YAML can hide in a file is carried out."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise UserError("recipe_alias", path=where)  # a few lines of them can stand for gigabytes
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise UserError("recipe_alias", path=where)  # a few lines of them can stand for gigabytes
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # reading on would take minutes
+                raise UserError("recipe_unreadable", path=where, problem=_problem("too_deep"))
         content = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # a ValueError: a date such as 2024-13-45
         raise UserError("recipe_unreadable", path=where, problem=_one_line(error)) from error

@@ -74,9 +74,12 @@ def list_datasets(home: Home) -> list[Dataset]:
 def import_file(source: Path, home: Home, name: str | None = None, progress: Progress | None = None) -> Dataset:
     """The data set made of a file; `name` is what the user calls it. The same content gives the same folder."""
     source = Path(source)
-    if not source.is_file():
-        code = "data_is_folder" if source.is_dir() else "file_special" if source.exists() else "file_missing"
-        raise UserError(code, path=source)
+    try:
+        if not source.is_file():
+            code = "data_is_folder" if source.is_dir() else "file_special" if source.exists() else "file_missing"
+            raise UserError(code, path=source)
+    except OSError as error:  # a name too long for any file; a folder that is closed
+        raise UserError("file_unreadable", name=str(source)[-120:], problem=error.strerror) from error
     name = clean_name(name or source.name)
     with _explained(source, name, home):
         dataset = Dataset(home.datasets / _digest(source))

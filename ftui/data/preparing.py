@@ -40,7 +40,7 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
     whole, columns, dropped = usable(data.path, home, data.columns, roles)
     paths = {"validation": data.validation_path, "test": data.test_path}
     own = {split: path for split, path in paths.items() if path}
-    splits = _split(whole, data, stratify, own, sum(dropped.values()))
+    splits = _split(whole, data, stratify, own, sum(dropped.values()), columns)
     for split, path in own.items():
         splits[split] = _own(split, path, home, columns, splits["train"], dropped)
     return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns)
@@ -132,7 +132,9 @@ def _labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.string())
 
 
-def _split(whole: pa.Table, data: recipe.Data, stratify: str | None, own: dict, dropped: int) -> dict[str, pa.Table]:
+def _split(
+    whole: pa.Table, data: recipe.Data, stratify: str | None, own: dict, dropped: int, columns: dict[str, str]
+) -> dict[str, pa.Table]:
     """The rows, split; what has a file of its own is not split off."""
     labels = whole.column(stratify).to_pylist() if stratify else None
     sizes = {"test": data.test_size, "validation": data.validation_size} | dict.fromkeys(own, 0.0)
@@ -140,6 +142,9 @@ def _split(whole: pa.Table, data: recipe.Data, stratify: str | None, own: dict, 
     tables = {}
     for split, numbers in parts.items():
         if not len(numbers) and sizes.get(split, 1.0):
+            if stratify and len(whole) >= 20:  # it is not the rows that are too few, but those of each class
+                kinds, column = len(set(labels)), columns[stratify]
+                raise UserError("labels_all_distinct", column=column, labels=kinds, rows=len(whole))
             raise UserError("too_few_rows", rows=len(whole), dropped=dropped, split=split)
         mask = np.zeros(len(whole), bool)
         mask[numbers] = True

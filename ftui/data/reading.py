@@ -114,7 +114,7 @@ def recognise(path: Path, name: str) -> Recognised:
 
 
 def _format(head: bytes, file: Recognised) -> str:
-    if not head.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
+    if not head.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe,;|\""):  # delimiters alone are no table either
         raise UserError("file_empty", name=file.name)
     if head.startswith(b"PAR1"):
         return "parquet"

@@ -11,7 +11,7 @@ from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core import starters
 from ftui.core.access import LOCAL, Access
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
 from ftui.jobs import processes, queue
@@ -49,15 +49,22 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     task.check(prepared.splits, prepared.columns)
     way.check(recipe, home, sum(table.num_rows for table in prepared.splits.values()))
 
-    run = home.new_run()
-    kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
-    data = data.model_copy(update={**kept, "columns": prepared.columns})
-    recipe = recipe.model_copy(update={"data": data})
-    if name:
-        run.write_about(name=name)
-    job = run.new_job("train")
-    run.recipe.write_text(recipes.dump(recipe), encoding="utf-8")
-    _spawn(job)
+    try:
+        run = home.new_run()
+        try:
+            kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
+            data = data.model_copy(update={**kept, "columns": prepared.columns})
+            recipe = recipe.model_copy(update={"data": data})
+            if name:
+                run.write_about(name=name)
+            job = run.new_job("train")
+            run.recipe.write_text(recipes.dump(recipe), encoding="utf-8")
+            _spawn(job)
+        except BaseException:
+            shutil.rmtree(run.path, ignore_errors=True)  # half a run would be in everybody's way
+            raise
+    except OSError as error:
+        raise (of_system(error, home.path) or error) from error
     return run
 
 
