@@ -100,14 +100,17 @@ def load(name: str, recipe: Recipe, build: Callable[..., Any], events: Writer) -
     folder = source(name, events)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # broken files make the libraries raise almost anything
         raise UserError("model_config_unreadable", model=name, problem=_short(error)) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         if not any((Path(folder) / file).exists() for file in VOCABULARIES):  # transformers would make an empty one
             raise ValueError("there is no " + " / ".join(VOCABULARIES))
-    except (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError) as error:
+    except Exception as error:
         raise UserError("model_without_tokenizer", model=name, problem=_short(error)) from error
+    attention = str(getattr(config, "_attn_implementation", None) or "")
+    if "/" in attention:  # transformers would fetch and run a kernel of the Hub
+        raise UserError("model_config_unreadable", model=name, problem=f"its attention is code of its own ({attention[:80]}).")
     if tokenizer.pad_token is None:  # GPT-2 and its kind
         tokenizer.pad_token = tokenizer.eos_token
     dropout = recipe.training.classifier_dropout
@@ -119,12 +122,15 @@ def load(name: str, recipe: Recipe, build: Callable[..., Any], events: Writer) -
         model = build(folder, config=config, dtype=torch.float32, trust_remote_code=False)
     except MemoryError:
         raise
-    except Exception as error:  # broken files make the libraries raise almost anything
+    except Exception as error:
         if "alloc" in str(error):
             raise
         if "Unrecognized configuration class" in str(error):
             raise UserError("model_wrong_family", model=name, family=config.model_type, task=recipe.task) from error
         raise UserError("model_without_weights", model=name, problem=_short(error)) from error
+    broken = next((n for n, p in model.named_parameters() if not torch.isfinite(p).all()), None)
+    if broken is not None:
+        raise UserError("model_weights_broken", model=name, weight=broken)
     model.config.pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
 
