@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [{"core"}, {"tasks", "data"}, {"training", "evaluation", "artifacts"}, {"jobs", "serve"}, {"ui"}]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
-FILES = [p for p in (ROOT / "ftui").rglob("*.py") if p.parent.name in LEVEL or p.parent.parent.name in LEVEL]
+FILES = [p for p in (ROOT / "ftui").rglob("*.py") if p.relative_to(ROOT / "ftui").parts[0] in LEVEL]
 
 
 def imports(path: Path, at_top: bool = False) -> list[str]:

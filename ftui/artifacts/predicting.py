@@ -12,7 +12,6 @@ from ftui import tasks
 from ftui.core.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 TOKENS = 4096  # of a batch, padding included
@@ -37,14 +36,13 @@ class Predictor:
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
 
-    def logits(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> np.ndarray:
-        """(N, ...) float32 outputs in the order of the table's rows; computed longest first, in batches of TOKENS."""
-        import numpy as np
+    def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
+        """What the task says of each row of the table, in order. Computed longest first, in batches of TOKENS."""
         import torch
 
         with self._lock, torch.inference_mode():
-            encoded = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
-            rows = encoded.to_list()
+            windows = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
+            rows = windows.select_columns([n for n in windows.column_names if n in self.tokenizer.model_input_names]).to_list()
             order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
             outputs: list[Any] = [None] * len(rows)
             done = 0
@@ -57,7 +55,7 @@ class Predictor:
                 done += len(chosen)
                 if progress:
                     progress(done)
-        return np.stack(outputs)
+        return self.task.answers(table, windows, outputs, self.labels)
 
     def predict(self, inputs: list[dict]) -> list[dict]:
         """One answer for each input, in order; an input has the task's roles ({"text": ...})."""
@@ -66,4 +64,4 @@ class Predictor:
         if not inputs:
             return []
         table = pa.table({role: [str(x.get(role) or "") for x in inputs] for role in self.task.ROLES if role in inputs[0]})
-        return self.task.answers(self.logits(table), self.labels)
+        return self.answers(table)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftui.data import roles, values
+from ftui.data import forms, roles, values
 from ftui.data.splitting import label_text
 
 SAMPLE = 4000
@@ -28,8 +28,12 @@ class Column:
     kind: str  # of nine tenths of the values: number, date, link, code, else text
 
 
-def guess(table: pa.Table) -> dict:
-    """The task, and for each of its roles the column that fits best; a role for which none fits is left out."""
+def guess(table: pa.Table, task: str | None = None) -> dict:
+    """The task (unless it is said), and for each of its roles the column that fits best; a role for which none fits is
+    left out."""
+    special = forms.recognise(table) if task != "text-classification" else None
+    if special:
+        return special
     sample = _sample(table, SAMPLE)
     columns = [_look(name, sample.column(name)) for name in sample.column_names]
     columns = [column for column in columns if column is not None]

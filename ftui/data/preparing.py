@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ftui.core import recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.data import hub, inspecting, intake, reading, values
+from ftui.data import forms, hub, inspecting, intake, reading, values
 from ftui.data.splitting import SPLITS, label_text, split_rows
 
 LABEL = "label"
@@ -23,7 +23,8 @@ class Prepared:
     """What a training reads.
 
     `splits`: for train, and where they are wanted validation and test, a table of `row` (int64, the row's number in its
-    data set) and a string column for each role. `dropped`: reason -> number of rows. `columns`: role -> column.
+    data set) and a column for each role: strings, but spans as `ftui.data.spans` has them. `dropped`: reason -> number
+    of rows. `columns`: role, or part of the form that the rows are in -> column.
     """
 
     splits: dict[str, pa.Table]
@@ -42,7 +43,7 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
     own = {split: path for split, path in paths.items() if path}
     splits = _split(whole, data, stratify, own, sum(dropped.values()), columns)
     for split, path in own.items():
-        splits[split] = _own(split, path, home, columns, splits["train"], dropped)
+        splits[split] = _own(split, path, home, columns, roles, splits["train"], dropped)
     return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns)
 
 
@@ -55,7 +56,7 @@ def usable(
     table = dataset.table()
     columns = find_columns(table, named, roles, dataset.card()["name"])
     dropped: Counter[str] = Counter()
-    return _rows(table, columns, dropped), columns, dropped
+    return _rows(table, columns, roles, dropped), columns, dropped
 
 
 def resolve(path: str, home: Home) -> intake.Dataset:
@@ -79,13 +80,15 @@ def resolve(path: str, home: Home) -> intake.Dataset:
 def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...], name: str) -> dict[str, str]:
     """A column for each role: the one that is named, else the one that fits best among the others."""
     there = ", ".join(table.column_names)
+    roles = forms.choose(roles, table, named)
     for role, column in named.items():
         if role not in roles:
             raise UserError("role_unknown", role=role, roles=", ".join(roles))
         if column not in table.column_names:
             raise UserError("column_missing", name=name, column=column, columns=there)
     free = [column for column in table.column_names if column not in named.values()]
-    guessed = inspecting.guess(table.select(free))["columns"]
+    free_table = table.select(free)
+    guessed = forms.guess(roles, table) or inspecting.guess(free_table, "text-classification")["columns"]
     columns = {role: named.get(role) or guessed.get(role) for role in roles}
     for role, column in columns.items():
         if column is None:
@@ -96,13 +99,18 @@ def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...],
     return columns
 
 
-def _rows(table: pa.Table, columns: dict[str, str], dropped: Counter[str]) -> pa.Table:
-    """row, and the roles as strings, of the rows that have a value for each role."""
+def _rows(table: pa.Table, columns: dict[str, str], roles: tuple[str, ...], dropped: Counter[str]) -> pa.Table:
+    """row, and the roles, of the rows that have a value for each role."""
     found = {"row": pa.chunked_array([np.arange(len(table), dtype=np.int64)])}
-    for role, column in columns.items():
-        found[role] = _labels(table.column(column)) if role == LABEL else _texts(table.column(column))
+    if roles in forms.FORMS:
+        read, mended = forms.read(roles, table, columns)
+        found |= read | {"text": _texts(pa.chunked_array([read["text"]]))}
+        dropped.update(mended)
+    else:
+        for role, column in columns.items():
+            found[role] = _labels(table.column(column)) if role == LABEL else _texts(table.column(column))
     made = pa.table(found)
-    for role in columns:
+    for role in roles:
         empty = made.column(role).null_count
         if empty:
             dropped[f"empty_{role}"] += empty
@@ -153,7 +161,7 @@ def _split(
 
 
 def _own(
-    split: str, path: str, home: Home, columns: dict[str, str], train: pa.Table, dropped: Counter[str]
+    split: str, path: str, home: Home, columns: dict[str, str], roles: tuple[str, ...], train: pa.Table, dropped: Counter[str]
 ) -> pa.Table:
     """The rows of a validation or test file, whose columns are named as in the training data."""
     dataset = resolve(path, home)
@@ -161,7 +169,7 @@ def _own(
     for column in columns.values():
         if column not in table.column_names:
             raise UserError("column_missing", name=name, column=column, columns=", ".join(table.column_names))
-    found = _rows(table, columns, dropped)
+    found = _rows(table, columns, roles, dropped)
     if LABEL in columns:
         known = pc.is_in(found.column(LABEL), value_set=pc.unique(train.column(LABEL)))
         dropped["unknown_label"] += len(found) - (pc.sum(known).as_py() or 0)

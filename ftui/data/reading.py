@@ -18,13 +18,13 @@ from typing import BinaryIO, TextIO
 import pyarrow as pa
 
 from ftui.core.errors import UserError
-from ftui.data import delimited, encodings, grids, objects, values
+from ftui.data import conll, delimited, encodings, grids, objects, values
 from ftui.data.grids import Report
 
 # The formats and the endings that suggest them.
 SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".txt": "txt", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
+    ".conll": "conll", ".bio": "conll", ".iob": "conll", ".bmes": "conll", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
 }  # fmt: skip
 _PREFERRED = {"tsv": "\t", "txt": "\t"}
 _HEAD = 1 << 16
@@ -134,6 +134,8 @@ def _text_format(head: bytes, suggested: str) -> str:
     start = head.translate(None, b"\x00\xef\xbb\xbf\xff\xfe").lstrip()  # no byte order mark, and UTF-16 as ASCII
     first, newline, rest = start.partition(b"\n")
     whole = _is_json(first)
+    if suggested in ("conll", "txt", "tsv") and conll.is_conll(start.decode("latin-1").splitlines()[: conll.LOOKED_AT]):
+        return "conll"
     if suggested not in ("json", "jsonl") and not whole:
         return suggested if suggested in ("csv", "tsv", "txt") else "csv"
     if start.startswith(b"["):
@@ -167,6 +169,8 @@ def read(file: Recognised) -> Source:
             report.notes["note_undecodable"] = {"count": encoding.damaged, "encoding": encoding.name}
         if file.format in ("json", "jsonl"):
             return Source(file.format, encoding.name, None, False, _json(file, encoding), report)
+        if file.format == "conll":
+            return Source("conll", encoding.name, None, False, _conll(file, encoding), report)
         dialect = _dialect(file, encoding)
     prose = dialect.delimiter is None and file.format == "txt"
     found = grids.batches(_records(file, encoding, dialect, report), report, texts=True, prose=prose)
@@ -190,6 +194,11 @@ def _json(file: Recognised, encoding: encodings.Encoding) -> Iterator[pa.RecordB
     with damaged(file.name, "gzip", PACKED), _text(file, encoding) as text:
         found = objects.lines(text, file.name) if file.format == "jsonl" else objects.document(text.read(), file.name)
         yield from objects.batches(found)
+
+
+def _conll(file: Recognised, encoding: encodings.Encoding) -> Iterator[pa.RecordBatch]:
+    with damaged(file.name, "gzip", PACKED), _text(file, encoding) as text:
+        yield from objects.batches(conll.sentences(text))
 
 
 def _dialect(file: Recognised, encoding: encodings.Encoding) -> delimited.Dialect:

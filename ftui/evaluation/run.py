@@ -51,7 +51,6 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
 
 def score(predictor: Predictor, table: pa.Table, events: Writer) -> tuple[dict, pa.Table]:
     """(one split of the report, its predictions row by row)."""
-    import numpy as np
     import pyarrow as pa
 
     told = [time.monotonic()]
@@ -61,15 +60,9 @@ def score(predictor: Predictor, table: pa.Table, events: Writer) -> tuple[dict, 
             told[0] = time.monotonic()
             events.progress(phase="evaluating", step=done, max_steps=table.num_rows)
 
-    task = predictor.task
-    logits = predictor.logits(table, progress)
-    index = {label: number for number, label in enumerate(predictor.labels)}
-    references = np.array([index[label] for label in table["label"].to_pylist()])
-    report = task.report(logits, references, predictor.labels)
-    import torch
-
-    report["metrics"]["loss"] = float(task.loss({"logits": torch.from_numpy(logits)}, torch.from_numpy(references)))
-    return report, pa.table(task.predictions(table, logits, predictor.labels))
+    task, labels = predictor.task, predictor.labels
+    answers = predictor.answers(table, progress)
+    return task.report(table, answers, labels), pa.table(task.predictions(table, answers, labels))
 
 
 def evaluate(context: Context) -> None:
@@ -85,12 +78,13 @@ def evaluate(context: Context) -> None:
     path = context.options["path"]
     names = preparing.resolve(path, run.home).table().column_names
     known = {role: column for role, column in recipe.data.columns.items() if column in names}
+    known = known if len(known) == len(recipe.data.columns) or task.STRATIFY else {}
     table, _, dropped = preparing.usable(path, run.home, known, task.ROLES)
     for reason, count in dropped.items():
         if count:
             events.log(f"dropped_{reason}", level="warning", rows=count)
     predictor = Predictor(run.model, device(recipe.device))
-    unknown = sorted(set(table["label"].to_pylist()) - set(predictor.labels))
+    unknown = sorted(set(task.labels({"data": table})) - set(predictor.labels))
     if unknown:
         raise UserError("labels_unknown", labels=", ".join(unknown[:5]), known=", ".join(predictor.labels[:20]))
     report, predictions = score(predictor, table, events)

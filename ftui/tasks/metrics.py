@@ -40,3 +40,27 @@ class Classification(evaluate.Metric):
             "f1_weighted": f1("weighted"),
             "mcc": float(matthews_corrcoef(references, predictions)),
         }
+
+
+class Entities(evaluate.Metric):
+    """Precision, recall and F1 of entities given as BIO tags. Source: seqeval (Nakayama, 2018), its default reading."""
+
+    def __init__(self, **options: Any):
+        super().__init__(keep_in_memory=True, **options)
+
+    def _info(self) -> evaluate.MetricInfo:
+        tags = datasets.Sequence(datasets.Value("string"))
+        return evaluate.MetricInfo(
+            description=self.__doc__ or "",
+            citation="Nakayama, seqeval, 2018",
+            inputs_description="predictions, references: lists of tags",
+            features=datasets.Features({"predictions": tags, "references": tags}),
+        )
+
+    def _compute(self, predictions: list[list[str]], references: list[list[str]]) -> dict[str, float]:
+        from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            references, predictions, average="micro", zero_division=0
+        )
+        return {"f1": float(f1), "precision": float(precision), "recall": float(recall)}

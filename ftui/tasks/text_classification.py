@@ -79,17 +79,37 @@ def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None, label_smooth
     return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
 
 
-def metrics(logits: np.ndarray, references: np.ndarray) -> dict[str, float]:
+def metrics(logits: np.ndarray, references: np.ndarray, labels: list[str]) -> dict[str, float]:
     """(N, L) logits and (N,) label numbers give METRICS, each between 0 and 1 (mcc: -1 and 1)."""
     from ftui.tasks.metrics import Classification
 
     return Classification().compute(predictions=logits.argmax(-1), references=references)
 
 
-def report(logits: np.ndarray, references: np.ndarray, labels: list[str]) -> dict:
+def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray], labels: list[str]) -> list[dict]:
+    """[{"label": ..., "scores": {label: probability}}], the probable label first."""
+    import numpy as np
+    from scipy.special import softmax
+
+    results = []
+    for row in softmax(np.stack(outputs).astype("float64"), axis=-1):
+        order = row.argsort()[::-1]
+        results.append({"label": labels[order[0]], "scores": {labels[i]: float(row[i]) for i in order}})
+    return results
+
+
+def report(table: pa.Table, answers: list[dict], labels: list[str]) -> dict:
+    """Plain data for the evaluation tab: metrics with intervals, tables, curves."""
+    import numpy as np
+
     from ftui.tasks import classification_report
 
-    return classification_report.build(probabilities(logits), references, labels, metrics(logits, references))
+    scores = np.array([[answer["scores"][label] for label in labels] for answer in answers])
+    index = {label: number for number, label in enumerate(labels)}
+    references = np.array([index[label] for label in table["label"].to_pylist()])
+    found = metrics(scores, references, labels)
+    found["loss"] = float(-np.log(np.maximum(scores[np.arange(len(scores)), references], 1e-300)).mean())
+    return classification_report.build(scores, references, labels, found)
 
 
 def baseline(splits: dict[str, pa.Table], split: str) -> dict:
@@ -99,30 +119,13 @@ def baseline(splits: dict[str, pa.Table], split: str) -> dict:
     return tfidf.score(splits["train"], splits[split])
 
 
-def predictions(table: pa.Table, logits: np.ndarray, labels: list[str]) -> dict[str, list]:
-    scores = probabilities(logits)
-    best = scores.argmax(-1)
+def predictions(table: pa.Table, answers: list[dict], labels: list[str]) -> dict[str, list]:
+    """Columns of predictions.parquet."""
     return {
         "row": table["row"].to_pylist(),
         "text": table["text"].to_pylist(),
         "label": table["label"].to_pylist(),
-        "prediction": [labels[i] for i in best],
-        "confidence": scores.max(-1).tolist(),
-        "scores": scores.tolist(),
+        "prediction": [answer["label"] for answer in answers],
+        "confidence": [answer["scores"][answer["label"]] for answer in answers],
+        "scores": [[answer["scores"][label] for label in labels] for answer in answers],
     }
-
-
-def answers(logits: np.ndarray, labels: list[str]) -> list[dict]:
-    """[{"label": ..., "scores": {label: probability}}], the probable label first."""
-    results = []
-    for row in probabilities(logits):
-        order = row.argsort()[::-1]
-        results.append({"label": labels[order[0]], "scores": {labels[i]: float(row[i]) for i in order}})
-    return results
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, in float64."""
-    from scipy.special import softmax
-
-    return softmax(logits.astype("float64"), axis=-1)

@@ -81,7 +81,7 @@ def train(context: Context) -> bool:
     cut = sum(n > max_length for n in lengths)
     lengths = [min(n, max_length) for n in lengths]
     if validated:  # longest first means less padding, and metrics don't mind the order
-        by_length = sorted(range(counts["validation"]), key=lambda row: -len(encoded["validation"][row]["input_ids"]))
+        by_length = sorted(range(len(encoded["validation"])), key=lambda row: -len(encoded["validation"][row]["input_ids"]))
         encoded["validation"] = encoded["validation"].select(by_length)
     events.log("tokenised", max_length=max_length, mean=round(sum(lengths) / len(lengths), 1), cut=cut)
 
@@ -138,7 +138,7 @@ def train(context: Context) -> bool:
         processing_class=tokenizer,
         data_collator=task.collator(tokenizer),
         compute_loss_func=functools.partial(task.loss, label_smoothing=settings.label_smoothing_factor),
-        compute_metrics=lambda p: task.metrics(first(p.predictions), p.label_ids),
+        compute_metrics=lambda p: task.metrics(first(p.predictions), p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,
     )

@@ -46,7 +46,7 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
 
     def wrap(target: str | list[str] | None) -> PreTrainedModel:
         config = peft.LoraConfig(
-            task_type=peft.TaskType.SEQ_CLS,
+            task_type=next((kind for name, kind in TASK_TYPES.items() if name in type(model).__name__), None),
             r=strategy.r,
             lora_alpha=strategy.lora_alpha,
             lora_dropout=strategy.lora_dropout,
@@ -70,6 +70,8 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
         return wrap("all-linear")
 
 
+# What peft calls the task of a model of this class.
+TASK_TYPES = {"ForSequenceClassification": "SEQ_CLS", "ForTokenClassification": "TOKEN_CLS"}
 STRATEGIES: dict[str, Callable] = {"full": full, "frozen": frozen, "last_n": last_n, "lora": lora}
 
 _LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block)\.(\d+)\.")

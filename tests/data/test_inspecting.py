@@ -48,7 +48,7 @@ def prose(i: int) -> str:
         ({"x": lambda i: i, "y1": lambda i: i / 7}, (None, None)),
         # nothing to learn from
         ({"text": prose, "label": lambda i: None}, ("text", None)),
-        ({"tokens": lambda i: ["a", "b"], "ner_tags": lambda i: ["O", "O"]}, (None, None)),
+        ({"parts": lambda i: ["a", "b"], "ids": lambda i: [1, 2]}, (None, None)),
         # one is left when the other is all alike
         ({"text": prose, "label": lambda i: "same"}, ("text", "label")),
         ({"text": prose, "label": lambda i: f"class {i}"}, ("text", "label")),

@@ -1,0 +1,126 @@
+"""The forms that a task's rows come in, and the roles that they all become.
+
+Entities stand in files as tokens with tags or as a text with spans; what a training reads is always a text with spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftui.core.errors import UserError
+from ftui.data import roles, spans, values
+
+SAMPLE = 200
+SHARE = 0.9  # of a sample's rows: so many must look the part
+
+Read = Callable[[pa.Table, dict[str, str]], tuple[dict[str, pa.Array], dict[str, int]]]
+
+
+def _tagged(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    tokens, tags = table.column(columns["tokens"]), table.column(columns["ner_tags"])
+    texts, entities, mended = spans.from_tags(tokens, tags, columns["ner_tags"])
+    return {"text": texts, "spans": entities}, mended
+
+
+def _marked(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    texts = values.strings(table.column(columns["text"]).combine_chunks())
+    entities, mended = spans.from_cells(texts.to_pylist(), table.column(columns["spans"]), columns["spans"])
+    return {"text": texts, "spans": entities}, mended
+
+
+# Roles that a training reads -> the columns that a file may have for them -> how they are read.
+FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
+    ("text", "spans"): {("text", "spans"): _marked, ("tokens", "ner_tags"): _tagged},
+}
+TASKS = {("text", "spans"): "token-classification"}
+
+
+def choose(wanted: tuple[str, ...], table: pa.Table, named: dict[str, str]) -> tuple[str, ...]:
+    """Which of its forms the rows are in: the one that the named columns belong to, else the one that is recognised.
+    `wanted` itself where these roles have no other form."""
+    forms = FORMS.get(wanted)
+    if not forms:
+        return wanted
+    fitting = [form for form in forms if set(named) <= set(form)]
+    if not fitting:
+        known = " / ".join(", ".join(form) for form in forms)
+        raise UserError("role_unknown", role=next(iter(set(named) - set().union(*forms))), roles=known)
+    sample = table.slice(0, SAMPLE)
+    return next((form for form in fitting if _find(form, sample, named)), fitting[0])
+
+
+def recognise(table: pa.Table) -> dict | None:
+    """{"task", "columns"} of a table whose columns are plainly those of a task with forms; None for any other."""
+    sample = table.slice(0, SAMPLE)
+    for wanted, forms in FORMS.items():
+        for form in forms:
+            columns = _find(form, sample, {})
+            if columns:
+                return {"task": TASKS[wanted], "columns": columns}
+    return None
+
+
+def guess(form: tuple[str, ...], table: pa.Table) -> dict[str, str]:
+    """The columns of a form that are recognised; none of them if not all, or where these roles are no form."""
+    known = any(form in forms for forms in FORMS.values())
+    return _find(form, table.slice(0, SAMPLE), {}) or {} if known else {}
+
+
+def read(wanted: tuple[str, ...], table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    """(an array for each wanted role, what had to be mended) of a table in the form whose columns are given."""
+    return FORMS[wanted][next(form for form in FORMS[wanted] if set(form) == set(columns))](table, columns)
+
+
+# ---- recognising
+
+_TOKENS = [{"token", "word", "词", "字"}]
+_TAGS = [{"ner_tag", "tag", "label", "ner", "bio", "iob", "标签", "标注"}]
+
+
+def _find(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dict[str, str] | None:
+    """A column for each role of the form, those that are named kept; None where there are none that fit."""
+    looks = {"tokens": _is_tokens, "ner_tags": _is_tags, "spans": _is_spans, "text": _is_text}
+    found = dict(named)
+    for role in sorted(form, key=lambda r: r == "text"):  # text can be anything: it comes last
+        if role in found:
+            continue
+        free = [name for name in sample.column_names if name not in found.values()]
+        fits = [name for name in free if looks[role](name, sample.column(name))]
+        if not fits:
+            return None
+        found[role] = fits[0] if role != "text" else max(fits, key=lambda name: roles.strength(name, roles.TEXT))
+    return {role: found[role] for role in form}
+
+
+def _is_list(column: pa.ChunkedArray) -> bool:
+    return pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+
+
+def _is_tokens(name: str, column: pa.ChunkedArray) -> bool:
+    return roles.strength(name, _TOKENS) >= 2 and (_is_list(column) or pa.types.is_string(column.type))
+
+
+def _is_tags(name: str, column: pa.ChunkedArray) -> bool:
+    if not (_is_list(column) or pa.types.is_string(column.type)):
+        return False
+    rows = [spans.listed(row) for row in column.to_pylist() if row]
+    plain = [tags for tags in rows if tags and all(spans.split_tag(t)[0] for t in tags)]
+    if rows and len(plain) >= SHARE * len(rows) and any(spans.split_tag(t)[0] != "O" for tags in plain for t in tags):
+        return True
+    return _is_list(column) and bool(roles.strength(name, _TAGS)) and not pa.types.is_nested(column.type.value_type)
+
+
+def _is_spans(name: str, column: pa.ChunkedArray) -> bool:
+    if pa.types.is_null(column.type) or not (_is_list(column) or pa.types.is_struct(column.type) or pa.types.is_string(column.type)):
+        return False
+    rows = [spans.entities(row) for row in column.to_pylist() if row not in (None, "")]
+    return bool(rows) and sum(bool(row) for row in rows) > 0 and sum(row is not None for row in rows) >= SHARE * len(rows)
+
+
+def _is_text(name: str, column: pa.ChunkedArray) -> bool:
+    return pa.types.is_string(column.type) and not roles.is_neither(name) and column.null_count < len(column) and (
+        pc.mean(pc.utf8_length(column)).as_py() or 0
+    ) > 2
