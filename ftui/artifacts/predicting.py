@@ -50,8 +50,10 @@ class Predictor:
                 size = max(1, TOKENS // max(8, len(rows[order[done]]["input_ids"])))
                 chosen = order[done : done + size]
                 batch = self._collate([rows[i] for i in chosen]).to(self.device)
-                for i, output in zip(chosen, self.model(**batch).logits.float().cpu().numpy(), strict=True):
-                    outputs[i] = output
+                found = self.model(**batch)
+                parts = [found["logits"]] if "logits" in found else [found["start_logits"], found["end_logits"]]
+                for i, *output in zip(chosen, *(part.float().cpu().numpy() for part in parts), strict=True):
+                    outputs[i] = output[0] if len(output) == 1 else output
                 done += len(chosen)
                 if progress:
                     progress(done)

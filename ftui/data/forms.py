@@ -5,13 +5,14 @@ Entities stand in files as tokens with tags or as a text with spans; what a trai
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftui.core.errors import UserError
-from ftui.data import roles, spans, values
+from ftui.data import answers, roles, spans, values
 
 SAMPLE = 200
 SHARE = 0.9  # of a sample's rows: so many must look the part
@@ -31,11 +32,18 @@ def _marked(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Arra
     return {"text": texts, "spans": entities}, mended
 
 
+def _asked(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    questions, contexts = (values.strings(table.column(columns[role]).combine_chunks()) for role in ("question", "context"))
+    found, mended = answers.from_cells(contexts.to_pylist(), table.column(columns["answers"]), columns["answers"])
+    return {"question": questions, "context": contexts, "answers": found}, mended
+
+
 # Roles that a training reads -> the columns that a file may have for them -> how they are read.
 FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
     ("text", "spans"): {("text", "spans"): _marked, ("tokens", "ner_tags"): _tagged},
+    ("question", "context", "answers"): {("question", "context", "answers"): _asked},
 }
-TASKS = {("text", "spans"): "token-classification"}
+TASKS = {("text", "spans"): "token-classification", ("question", "context", "answers"): "question-answering"}
 
 
 def choose(wanted: tuple[str, ...], table: pa.Table, named: dict[str, str]) -> tuple[str, ...]:
@@ -77,12 +85,18 @@ def read(wanted: tuple[str, ...], table: pa.Table, columns: dict[str, str]) -> t
 # ---- recognising
 
 _TOKENS = [{"token", "word", "词", "字"}]
+_NAMES = {
+    "question": [{"question", "query", "问题", "提问"}],
+    "context": [{"context", "passage", "paragraph", "document", "article", "文章", "段落", "原文", "上下文", "材料"}],
+    "answers": [{"answer", "答案", "回答"}],
+}
 _TAGS = [{"ner_tag", "tag", "label", "ner", "bio", "iob", "标签", "标注"}]
 
 
 def _find(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dict[str, str] | None:
     """A column for each role of the form, those that are named kept; None where there are none that fit."""
     looks = {"tokens": _is_tokens, "ner_tags": _is_tags, "spans": _is_spans, "text": _is_text}
+    looks |= {role: functools.partial(_is_called, names) for role, names in _NAMES.items()}
     found = dict(named)
     for role in sorted(form, key=lambda r: r == "text"):  # text can be anything: it comes last
         if role in found:
@@ -97,6 +111,10 @@ def _find(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dic
 
 def _is_list(column: pa.ChunkedArray) -> bool:
     return pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+
+
+def _is_called(names: list[set[str]], name: str, column: pa.ChunkedArray) -> bool:
+    return roles.strength(name, names) >= 2 and column.null_count < len(column)
 
 
 def _is_tokens(name: str, column: pa.ChunkedArray) -> bool:

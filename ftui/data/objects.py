@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from ftui.core.errors import UserError
-from ftui.data import values
+from ftui.data import answers, values
 
 BATCH_ROWS = 16_384
 BATCH_CHARACTERS = 16_000_000
@@ -48,7 +48,9 @@ def document(text: str, name: str) -> Iterator[tuple[dict, int]]:
     rows = _rows(_parse(text, name))
     if rows is None:
         raise UserError("json_shape", name=name)
-    return ((row, len(text) // len(rows)) for row in rows)
+    if answers.is_squad(rows):
+        rows = list(answers.squad(rows))
+    return ((row, len(text) // max(1, len(rows))) for row in rows)
 
 
 def _parse(text: str, name: str, line: int | None = None) -> object:

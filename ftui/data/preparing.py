@@ -104,7 +104,7 @@ def _rows(table: pa.Table, columns: dict[str, str], roles: tuple[str, ...], drop
     found = {"row": pa.chunked_array([np.arange(len(table), dtype=np.int64)])}
     if roles in forms.FORMS:
         read, mended = forms.read(roles, table, columns)
-        found |= read | {"text": _texts(pa.chunked_array([read["text"]]))}
+        found |= {role: _texts(pa.chunked_array([a])) if pa.types.is_string(a.type) else a for role, a in read.items()}
         dropped.update(mended)
     else:
         for role, column in columns.items():

@@ -35,8 +35,9 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
             continue
         report["splits"][name], predictions = score(predictor, splits[name], events)
         if name == "test" or "test" not in splits:
-            events.log("baseline")
-            report["baseline"] = {"split": name, **predictor.task.baseline(splits, name)}
+            simple = predictor.task.baseline(splits, name)
+            if simple:
+                report["baseline"] = {"split": name, **simple}
         tables.append(predictions.add_column(0, "split", [[name] * predictions.num_rows]))
         metrics |= {f"{name}_{k}": v for k, v in report["splits"][name]["metrics"].items()} if name == "test" else {}
     if tables:

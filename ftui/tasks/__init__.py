@@ -25,6 +25,7 @@ from types import ModuleType
 TASKS = {
     "text-classification": "ftui.tasks.text_classification",
     "token-classification": "ftui.tasks.token_classification",
+    "question-answering": "ftui.tasks.question_answering",
 }
 
 

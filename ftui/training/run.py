@@ -138,7 +138,7 @@ def train(context: Context) -> bool:
         processing_class=tokenizer,
         data_collator=task.collator(tokenizer),
         compute_loss_func=functools.partial(task.loss, label_smoothing=settings.label_smoothing_factor),
-        compute_metrics=lambda p: task.metrics(first(p.predictions), p.label_ids, labels),
+        compute_metrics=lambda p: task.metrics(p.predictions, p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,
     )
@@ -186,11 +186,6 @@ def train(context: Context) -> bool:
     events.log("finished", seconds=round(time.time() - began))
     shutil.rmtree(run.checkpoints, ignore_errors=True)  # the best one is in model/
     return True
-
-
-def first(predictions: Any) -> Any:
-    """Logits, where a model returns more than them."""
-    return predictions[0] if isinstance(predictions, tuple) else predictions
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -71,7 +71,7 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
 
 
 # What peft calls the task of a model of this class.
-TASK_TYPES = {"ForSequenceClassification": "SEQ_CLS", "ForTokenClassification": "TOKEN_CLS"}
+TASK_TYPES = {"ForSequenceClassification": "SEQ_CLS", "ForTokenClassification": "TOKEN_CLS", "ForQuestionAnswering": "QUESTION_ANS"}
 STRATEGIES: dict[str, Callable] = {"full": full, "frozen": frozen, "last_n": last_n, "lora": lora}
 
 _LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block)\.(\d+)\.")

@@ -1,7 +1,6 @@
 """Tags, cells and CoNLL files become spans that cut the right words out of the text."""
 
 import doctest
-import json
 
 import pyarrow as pa
 import pytest
