@@ -241,19 +241,28 @@ def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption 
 
 
 @app.command()
-def predict(run: str, texts: list[str], home: HomeOption = None, as_json: JsonOption = False) -> None:
+def predict(
+    run: str,
+    texts: list[str],
+    context: Annotated[str | None, typer.Option(help="the text that holds the answers, where the texts are questions")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Ask a run's model."""
     from ftui.artifacts.predicting import Predictor
 
     found = homes.resolve(home).run(run)
     if not found.model.exists():
         raise UserError("run_without_model", run=found.id, state="-")
-    answers = Predictor(found.model).predict([{"text": text} for text in texts])
+    predictor = Predictor(found.model)
+    if ("context" in predictor.task.ROLES) != (context is not None):
+        raise UserError("context_missing" if context is None else "context_unused")
+    answers = predictor.predict([{"text": text} if context is None else {"question": text, "context": context} for text in texts])
     if as_json:
         _print({"results": answers})
         return
     for text, answer in zip(texts, answers, strict=True):
-        print(f"{answer['label']}\t{answer['scores'][answer['label']]:.4f}\t{text}")
+        print(f"{predictor.task.said(answer)}\t{text}")
 
 
 @app.command()

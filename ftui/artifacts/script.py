@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftui.core.errors import UserError
 from ftui.core.recipe import Recipe
 
 READERS = {
@@ -132,6 +133,8 @@ SAME = (
 
 def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model_path: str | None = None) -> str:
     """The script's text. `card` is the data set's; learning rate and epochs are given since a recipe may say `auto`; `model_path` where the model's files lie, if not at `recipe.model`."""
+    if recipe.task != "text-classification":
+        raise UserError("script_task", task=recipe.task)
     settings = recipe.training
     csv = ""
     if card["encoding"] and card["encoding"].lower() not in ("utf-8", "ascii"):

@@ -14,6 +14,7 @@ A task module has
     metrics(logits, references, labels)            {name: number} of a validation during training
     answers(table, windows, outputs, labels)       what /predict says, one dictionary for each row of the table;
                                                    `outputs` has the model's output for each window
+    said(answer)                                   the same as one line for a terminal
     report(table, answers, labels)                 plain data for the evaluation tab, with "metrics"
     predictions(table, answers, labels)            columns of predictions.parquet
     baseline(splits, split)                        name, rows and metrics of a simple model to compare with; None if none

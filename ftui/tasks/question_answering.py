@@ -145,6 +145,11 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
     return found
 
 
+def said(answer: dict) -> str:
+    """The answer and how sure the model is of it."""
+    return f"{answer['answer'] or '-'}\t{answer['score']:.4f}"
+
+
 def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:
     """Plain data for the evaluation tab: metrics with intervals, by length of the answer, questions without one."""
     from ftui.tasks import answer_report

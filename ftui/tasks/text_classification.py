@@ -98,6 +98,11 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
     return results
 
 
+def said(answer: dict) -> str:
+    """The label and how sure the model is of it."""
+    return f"{answer['label']}\t{answer['scores'][answer['label']]:.4f}"
+
+
 def report(table: pa.Table, answers: list[dict], labels: list[str]) -> dict:
     """Plain data for the evaluation tab: metrics with intervals, tables, curves."""
     import numpy as np

@@ -170,6 +170,11 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def said(answer: dict) -> str:
+    """Each entity with its label."""
+    return "; ".join(f"{e['label']}: {e['text']}" for e in answer["entities"]) or "-"
+
+
 def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:
     """Plain data for the evaluation tab: metrics with intervals, each kind of entity, errors by what is wrong."""
     from ftui.tasks import entity_report

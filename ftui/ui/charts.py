@@ -25,7 +25,7 @@ def curves(series: dict[str, Sequence[tuple[float, float]]], lang: str, log_scal
     if not shown:
         return None
     several = {_bare(name) for name in shown}
-    figure = _figure(
+    figure = blank(
         xaxis={"title": {"text": languages.text("axis_step", lang)}, "rangemode": "tozero"},
         yaxis={"type": "log" if log_scale else "linear"},
     )
@@ -90,7 +90,7 @@ def label_counts(counts: Sequence[tuple[str, int]], lang: str) -> go.Figure | No
         )
     total = sum(n for _, n in counts)
     rows = languages.text("rows", lang)
-    figure = _figure(
+    figure = blank(
         height=max(150, 46 + 30 * len(bars)),
         xaxis={"visible": False, "range": [0, max(n for _, n in bars) * 1.28]},
         yaxis={
@@ -126,7 +126,7 @@ def lengths(data: dict, cut: int | None, lang: str) -> go.Figure | None:
     edges, counts = data["edges"], data["counts"]
     if not counts:
         return None
-    figure = _figure(
+    figure = blank(
         height=230,
         xaxis={"title": {"text": languages.text("axis_" + data["unit"], lang)}, "showgrid": False},
         yaxis={"title": {"text": languages.text("axis_rows", lang)}},
@@ -172,7 +172,7 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], lang: str)
         "ticks": "",
     }
     ticks |= {"tickfont": {"size": 12 if n <= 10 else 10, "color": style.INK}}
-    figure = _figure(
+    figure = blank(
         height=max(280, min(620, 130 + 46 * n)),
         xaxis={
             **ticks,
@@ -233,7 +233,7 @@ def _one_a_label(curves: Sequence[dict], score: str, score_name: str, names: dic
 
     if not curves:
         return None
-    figure = _figure(
+    figure = blank(
         height=300,
         xaxis={"range": [-0.02, 1.02], "title": {"text": names["x"]}, "tickformat": ".1f"},
         yaxis={"range": [-0.02, 1.04], "title": {"text": names["y"]}, "tickformat": ".1f"},
@@ -258,7 +258,7 @@ def calibration(data: dict, lang: str) -> go.Figure | None:
     bins = data["bins"]
     if not bins:
         return None
-    figure = _figure(
+    figure = blank(
         height=300,
         xaxis={"range": [0, 1.02], "title": {"text": languages.text("axis_confidence", lang)}, "tickformat": ".1f"},
         yaxis={"range": [0, 1.04], "title": {"text": languages.text("axis_right", lang)}, "tickformat": ".1f"},
@@ -288,7 +288,7 @@ def confidence(data: dict, lang: str) -> go.Figure | None:
     edges = data["edges"]
     if not any(data["right"]) and not any(data["wrong"]):
         return None
-    figure = _figure(
+    figure = blank(
         height=300,
         barmode="stack",
         bargap=0.06,
@@ -325,7 +325,7 @@ def _bare(name: str) -> str:
     return name.removeprefix("validation_").removeprefix("test_")
 
 
-def _figure(**layout: object) -> go.Figure:
+def blank(**layout: object) -> go.Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure(layout=style.LAYOUT)

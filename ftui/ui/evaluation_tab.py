@@ -13,8 +13,9 @@ from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.home import Home, Run
-from ftui.ui import charts, pieces
+from ftui.ui import charts, pieces, task_views
 from ftui.ui.page import LATEST, QUIET, Page, View, chart, draw, find_run, go_to, html
+from ftui.ui.task_views import evaluation
 
 MAIN = ("accuracy", "f1_macro", "mcc", "loss")
 PAGE_ROWS = 20
@@ -26,6 +27,8 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
     """(empty, view, split choice, runs to compare with, comparison, tiles, line, confusion matrix, its note, table of
     classes, ROC, PR, calibration, confidence, and what `mistakes` gives)."""
     report = _report(home, run_id)
+    if report is not None and task_views.get(report["task"]):
+        return (gr.HTML(visible=False), gr.Column(visible=False), *([gr.skip()] * 15))
     if report is None:
         waiting = "evaluation_wait" if find_run(home, run_id) else "evaluation_empty"
         message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
@@ -196,6 +199,7 @@ def build(page: Page) -> View:
     nothing = html(
         pieces.empty("◎", t("evaluation_empty_title"), t("evaluation_empty_text")), elem_id="evaluation-empty"
     )
+    other_tasks = evaluation.build(page)
     with gr.Column(visible=False, elem_id="evaluation-view") as content:
         with gr.Row(elem_classes=["table-tools"]):
             line = html(elem_id="best-checkpoint")
@@ -220,8 +224,8 @@ def build(page: Page) -> View:
         number = gr.Number(
             1, minimum=1, precision=0, label="", elem_id="errors-page", elem_classes=["pager"], visible=False
         )
-        with gr.Row(elem_classes=["onward"]):
-            onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
+    with gr.Row(elem_classes=["onward"]):
+        onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
 
     listed = [title, table, number]
     outputs = [
@@ -245,7 +249,11 @@ def build(page: Page) -> View:
     other.input(page.bind(compare), [page.run, other, split], [comparison], **LATEST)
     number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
     onward.click(lambda: go_to("playground"), [], [page.tabs], **QUIET)
-    return View(show, [page.run, split], outputs)
+
+    def show_all(home: Home, lang: str, run_id: str, chosen: str | None, other_split: str | None) -> tuple:
+        return (*show(home, lang, run_id, chosen), *other_tasks.handler(home, lang, run_id, other_split))
+
+    return View(show_all, [page.run, split, other_tasks.inputs[1]], [*outputs, *other_tasks.outputs])
 
 
 def _column(t: Callable[[str], str], name: str) -> gr.HTML:

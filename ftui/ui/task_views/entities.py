@@ -1,0 +1,100 @@
+"""Named entities on the page: text with its entities marked, errors by what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from ftui.core import languages
+from ftui.ui import charts, pieces, style
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+METRICS = ("f1", "precision", "recall")
+COLOURS = 6  # classes e0 ... of the style sheet
+
+
+def answer(said: dict, given: dict, lang: str) -> str:
+    """What the model found in one text."""
+    entities = said["entities"]
+    found = languages.text("entities_found", lang, n=len(entities))
+    rows = [
+        [pieces.pill(e["text"]), f'<span class="entity-name e{_colour(e["label"], entities)}">{escape(e["label"])}</span>', pieces.meter(e["score"])]
+        for e in entities
+    ]
+    heads = [languages.text(key, lang) for key in ("entity", "label", "confidence")]
+    table = pieces.table(heads, rows) if rows else ""
+    return f'<div class="muted" id="answer-label">{found}</div>{marked(given["text"], entities)}{table}'
+
+
+def marked(text: str, entities: Sequence[dict]) -> str:
+    """The text with each entity in a box that names its label."""
+    parts, at = [], 0
+    for e in entities:
+        parts.append(escape(text[at : e["start"]]))
+        inside = escape(text[e["start"] : e["end"]])
+        parts.append(f'<mark class="entity e{_colour(e["label"], entities)}">{inside}<small>{escape(e["label"])}</small></mark>')
+        at = e["end"]
+    return f'<p class="marked">{"".join(parts)}{escape(text[at:])}</p>'
+
+
+def _colour(label: str, entities: Sequence[dict]) -> int:
+    """The same colour for the same label in every text: from the name alone."""
+    return sum(label.encode()) % COLOURS
+
+
+def mistake(row: dict, lang: str) -> list[str]:
+    """Cells of the table of errors: what there is, and what was found."""
+    return [marked(row["text"], spans(row[side])) for side in ("label", "prediction")]
+
+
+MISTAKE_HEADS = ("true", "predicted")
+
+
+def spans(cell: str) -> list[dict]:
+    """The entities of a cell of predictions.parquet."""
+    return [{"start": start, "end": end, "label": label} for start, end, label in json.loads(cell)]
+
+
+def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:
+    """Charts of one split by their place on the page."""
+    return {"errors": errors(part["errors"], lang), "classes": by_label(part["per_class"], lang)}
+
+
+def errors(counts: dict[str, int], lang: str) -> go.Figure | None:
+    """How many entities are right, and what is wrong with the others."""
+    import plotly.graph_objects as go
+
+    if not sum(counts.values()):
+        return None
+    names = [languages.text("entity_" + kind, lang) for kind in counts]
+    colours = [style.TUNED if kind == "right" else style.BAD for kind in counts]
+    figure = charts.blank(height=60 + 30 * len(counts), yaxis={"autorange": "reversed"}, xaxis={"title": {"text": languages.text("axis_entities", lang)}})
+    figure.add_trace(
+        go.Bar(
+            x=list(counts.values()), y=names, orientation="h", marker={"color": colours},
+            text=[f"{n:,}" for n in counts.values()], textposition="outside", cliponaxis=False, hoverinfo="skip",
+        )
+    )  # fmt: skip
+    return figure
+
+
+def by_label(rows: Sequence[dict], lang: str) -> go.Figure | None:
+    """F1 of each label, the frequent ones first."""
+    import plotly.graph_objects as go
+
+    if not rows:
+        return None
+    shown = list(rows)[: charts.MOST_BARS]
+    figure = charts.blank(height=60 + 26 * len(shown), yaxis={"autorange": "reversed"}, xaxis={"range": [0, 1.08], "title": {"text": "F1"}})
+    figure.add_trace(
+        go.Bar(
+            x=[row["f1"] for row in shown], y=[charts.short(row["label"]) for row in shown], orientation="h",
+            marker={"color": style.TUNED}, text=[f"{row['f1']:.3f}" for row in shown], textposition="outside", cliponaxis=False,
+            customdata=[row["support"] for row in shown], hovertemplate="%{y}: %{x:.3f} · n = %{customdata}<extra></extra>",
+        )
+    )  # fmt: skip
+    return figure
