@@ -22,18 +22,28 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
 class Question(BaseModel):
-    """One text, or several."""
+    """One text, or several; or a question about a context, where the model answers questions."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "物流很快，包装也好。"}]})
 
     text: Text | None = None
     texts: list[Text] | None = Field(None, max_length=MOST_TEXTS)
+    question: Text | None = None
+    context: Text | None = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Question:
-        if (self.text is None) == (self.texts is None):
-            raise ValueError("give either text or texts")
+        if sum(given is not None for given in (self.text, self.texts, self.question)) != 1:
+            raise ValueError("give either text or texts, or question and context")
+        if (self.question is None) != (self.context is None):
+            raise ValueError("question and context belong together")
         return self
+
+    def inputs(self) -> list[dict[str, str]]:
+        """What the model is to read, by its roles."""
+        if self.question is not None:
+            return [{"question": self.question, "context": self.context or ""}]
+        return [{"text": text} for text in (self.texts if self.texts is not None else [self.text or ""])]
 
 
 def create(folder: Path, device: str = "cpu") -> FastAPI:
@@ -46,8 +56,11 @@ def create(folder: Path, device: str = "cpu") -> FastAPI:
     def predict(question: Question) -> dict[str, Any]:
         """`{"text": ...}` gives one answer, `{"texts": [...]}` gives `{"results": [...]}` in the same order."""
         app.state.asked = time.monotonic()
-        texts = question.texts if question.texts is not None else [question.text]
-        results = predictor.predict([{"text": text} for text in texts])
+        inputs = question.inputs()
+        wanted = "question and context" if "context" in predictor.task.ROLES else "text or texts"
+        if inputs and not set(inputs[0]) <= set(predictor.task.ROLES):
+            raise UserError("inputs_of_task", wanted=wanted)
+        results = predictor.predict(inputs)
         return {"results": results} if question.texts is not None else results[0]
 
     @app.get("/health")

@@ -12,10 +12,10 @@ import gradio as gr
 
 from ftui import jobs
 from ftui.core import events as ev
-from ftui.core import languages
+from ftui.core import languages, recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
-from ftui.ui import pieces
+from ftui.ui import pieces, task_views
 from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
 
 PATIENCE = 90.0  # seconds for a model to load
@@ -27,16 +27,19 @@ _starting = threading.Lock()  # two questions at once start one server
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(empty, view, examples, answer, snippets) for the chosen run."""
+    """(empty, view, examples, answer, snippets, text box, context box) for the chosen run."""
     run = find_run(home, run_id)
     if run is None or not run.model.exists():
         waiting = "playground_wait" if run else "playground_empty"
         message = pieces.empty("❯", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
-        return gr.HTML(message, visible=True), gr.Column(visible=False), "", "", ""
-    return gr.HTML(visible=False), gr.Column(visible=True), examples(run, lang), _placeholder(lang), snippets(run, lang)
+        return gr.HTML(message, visible=True), gr.Column(visible=False), "", "", "", gr.skip(), gr.skip()
+    asked = reads_context(run)
+    box = gr.Textbox(label=languages.text("your_question" if asked else "your_text", lang))
+    context = gr.Textbox(_context(run) if asked else "", visible=asked)
+    return gr.HTML(visible=False), gr.Column(visible=True), examples(run, lang), _placeholder(lang), snippets(run, lang), box, context
 
 
-def ask(home: Home, lang: str, run_id: str, text: str) -> Iterator[tuple]:
+def ask(home: Home, lang: str, run_id: str, text: str, context: str = "") -> Iterator[tuple]:
     """Ask the server, starting it first where it is not up; yields (answer, snippets)."""
     run = home.run(run_id)
     if not text.strip():
@@ -51,11 +54,12 @@ def ask(home: Home, lang: str, run_id: str, text: str) -> Iterator[tuple]:
             yield pieces.error(problem, lang), gr.skip()
             return
     try:
-        answer = predict(url, text)
+        given = {"question": text, "context": context} if reads_context(run) else {"text": text}
+        answer = predict(url, given)
     except UserError as problem:
         yield pieces.error(problem, lang), gr.skip()
         return
-    yield render(answer, lang), snippets(run, lang)
+    yield render(answer, given, lang), snippets(run, lang)
 
 
 def wait_for_server(run: Run) -> str:
@@ -86,12 +90,17 @@ def _server_job(run: Run) -> Job:
         return job
 
 
-def predict(url: str, text: str) -> dict:
-    """What the server says to one text. Raises UserError."""
+def reads_context(run: Run) -> bool:
+    """Whether the run's model answers questions about a context."""
+    return recipe.load(run.recipe).task == "question-answering"
+
+
+def predict(url: str, given: dict) -> dict:
+    """What the server says to one text, or to a question and its context. Raises UserError."""
     import httpx
 
     try:
-        answer = httpx.post(f"{url}/predict", json={"text": text}, timeout=60, trust_env=False)
+        answer = httpx.post(f"{url}/predict", json=given, timeout=60, trust_env=False)
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
@@ -100,9 +109,13 @@ def predict(url: str, text: str) -> dict:
     return content
 
 
-def render(answer: dict, lang: str) -> str:
-    """The label, and all labels as bars."""
+def render(answer: dict, given: dict, lang: str) -> str:
+    """What the model says; of a classifier the label, and all labels as bars."""
     from html import escape
+
+    view = task_views.of_answer(answer)
+    if view:
+        return f'<div class="ft card answer" aria-live="polite">{view.answer(answer, given, lang)}</div>'
 
     top = answer["label"]
     words = languages.text("answer_confidence", lang, share=f"{answer['scores'][top]:.1%}")
@@ -159,15 +172,23 @@ def _examples(path, version: int) -> tuple[str, ...]:
     return tuple([text for found in rounds for text in found][:EXAMPLES])
 
 
+def _context(run: Run) -> str:
+    """The context of the first test question, to begin with."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(run.predictions, columns=["context"]).slice(0, 1) if run.predictions.exists() else []
+    return table["context"][0].as_py() if len(table) else ""
+
+
 def snippets(run: Run, lang: str) -> str:
     """The same question from a terminal and from Python."""
     from html import escape
 
     url = jobs.serving(run) or "http://127.0.0.1:8000"
-    body = json.dumps({"text": "..."})
+    body = json.dumps({"question": "...", "context": "..."} if reads_context(run) else {"text": "..."})
     start = f"python -m ftui serve {run.id} --port 8000"
     curl = f"curl -X POST {url}/predict \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
-    python = f'import httpx\n\nanswer = httpx.post("{url}/predict", json={body}).json()\nprint(answer["label"], answer["scores"])'
+    python = f'import httpx\n\nanswer = httpx.post("{url}/predict", json={body}).json()\nprint(answer)'
     parts = (("snippet_start", start), ("snippet_curl", curl), ("snippet_python", python))
     return "".join(
         f'<div class="ft snippet"><div class="k">{languages.text(key, lang)}</div><pre class="code">{escape(code)}</pre></div>'
@@ -196,6 +217,7 @@ def build(page: Page) -> View:
                     text = gr.Textbox(
                         label=t("your_text"), placeholder=t("your_text_hint"), lines=4, max_lines=12, elem_id="question"
                     )
+                    context = gr.Textbox(label=t("your_context"), lines=6, max_lines=16, visible=False, elem_id="context")
                     with gr.Row(elem_classes=["row-end"]):
                         go = gr.Button(t("ask"), variant="primary", elem_id="ask")
                 quotes = pickable(elem_id="examples")
@@ -208,9 +230,9 @@ def build(page: Page) -> View:
 
     asked = page.bind(ask)
     text.focus(page.bind(warm_up), [page.run], [], **QUIET)
-    go.click(asked, [page.run, text], [answer, code], **SHOWN)
+    go.click(asked, [page.run, text, context], [answer, code], **SHOWN)
     quotes.click(page.bind(pick, event=True), [], [text], **QUIET).then(
-        asked, [page.run, text], [answer, code], **QUIET
+        asked, [page.run, text, context], [answer, code], **QUIET
     )
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
-    return View(show, [page.run], [nothing, content, quotes, answer, code])
+    return View(show, [page.run], [nothing, content, quotes, answer, code, text, context])

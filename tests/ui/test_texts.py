@@ -11,7 +11,8 @@ from ftui.core import languages
 UI = Path(__file__).parents[2] / "ftui" / "ui"
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(UI.rglob("*.py")))
 # Keys that are put together: text(prefix + name).
-PREFIXES = ("way_", "baseline_", "entity_", "no_answer_", "role_", "task_",
+PREFIXES = (
+    "baseline_", "entity_", "no_answer_", "role_", "task_",
     "about_artefact_", "about_", "artefact_", "axis_", "chart_", "evaluation_", "export_", "group_", "level_", "metric_",
     "phase_", "playground_", "sample_", "snippet_", "split_", "strategy_", "tab_",
     "way_",

@@ -19,3 +19,8 @@ VIEWS = {
 def get(task: str) -> ModuleType | None:
     """The module of a task; None for text classification, which the tabs themselves draw."""
     return importlib.import_module(VIEWS[task]) if task in VIEWS else None
+
+
+def of_answer(said: dict) -> ModuleType | None:
+    """The module for an answer of the server, by what it has; None for a label with its scores."""
+    return get({"entities": "token-classification", "answer": "question-answering"}.get(next(iter(said), ""), ""))
