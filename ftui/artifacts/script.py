@@ -131,6 +131,11 @@ SAME = (
 )  # fmt: skip
 
 
+def _prose(name: str) -> str:
+    """A name as it may stand in the docstring: whoever named the file does not get to write code."""
+    return " ".join(name.replace("\\", "/").replace('"', "'").split())
+
+
 def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model_path: str | None = None) -> str:
     """The script's text. `card` is the data set's; learning rate and epochs are given since a recipe may say `auto`; `model_path` where the model's files lie, if not at `recipe.model`."""
     if recipe.task != "text-classification":
@@ -151,9 +156,9 @@ def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model
     if strategy.get("target_modules") == "auto":
         strategy["target_modules"] = None
     return TEMPLATE.format(
-        model=recipe.model,
+        model=_prose(recipe.model),
         model_path=model_path or recipe.model,
-        path=card["name"],
+        path=_prose(card["name"]),
         peft_package=" peft" if recipe.strategy.name == "lora" else "",
         load_dataset=", load_dataset" if card["format"] == "hub" else "",
         text=recipe.data.columns.get("text", "text"),

@@ -21,6 +21,7 @@ from ftui.core.redaction import redacted
 QUEUED, STARTING, RUNNING, STOPPING = "queued", "starting", "running", "stopping"
 FINISHED, FAILED, STOPPED, LOST = "finished", "failed", "stopped", "lost"
 TERMINAL = {FINISHED, FAILED, STOPPED, LOST}
+STATES = {QUEUED, STARTING, RUNNING, STOPPING, *TERMINAL}
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,30 @@ def read(path: Path, offset: int = 0) -> tuple[list[dict], int]:
     for line in data[:end].splitlines():
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(event, dict) and "type" in event:
+        if _is_sound(event):
             events.append(event)
     return events, offset + end
+
+
+# What readers rely on in events of each type; what they do not know at all they pass over.
+_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "state": {"state": str},
+    "log": {"key": str, "params": dict},
+    "progress": {},
+    "metric": {"step": (int, float), "values": dict},
+    "error": {"code": str, "message": str},
+}
+
+
+def _is_sound(event: object) -> bool:
+    """Whether a line is an event: a half-written or foreign one is to stop no reader."""
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        return False
+    wanted = {"time": (int, float), "attempt": int, **_FIELDS.get(event["type"], {})}
+    sound = all(isinstance(event.get(name), kind) for name, kind in wanted.items())
+    return sound and (event["type"] != "state" or event["state"] in STATES)
 
 
 def last(events: list[dict], type: str) -> dict | None:

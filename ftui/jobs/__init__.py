@@ -1,5 +1,6 @@
 """Starting, stopping, resuming and seeing jobs: the one door. Heavy work happens in ftui.jobs.child."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -57,8 +58,9 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
             recipe = recipe.model_copy(update={"data": data})
             if name:
                 run.write_about(name=name)
-            job = run.new_job("train")
-            run.recipe.write_text(recipes.dump(recipe), encoding="utf-8")
+            text = recipes.dump(recipe)
+            job = run.new_job("train", {"recipe": _digest(text)})
+            run.recipe.write_text(text, encoding="utf-8")
             _spawn(job)
         except BaseException:
             shutil.rmtree(run.path, ignore_errors=True)  # half a run would be in everybody's way
@@ -78,18 +80,25 @@ def start(run: Run, kind: str, options: dict | None = None) -> Job:
 
 
 def resume(run: Run) -> Job:
-    """Go on with a training from its last checkpoint, as a new attempt of the same job."""
+    """Go on with a training from its last checkpoint, as a new attempt of the same job. Its settings are those of its
+    start: a recipe that was edited since is refused, for optimiser and schedule of the checkpoint would ignore half of it."""
     job = run.training()
     if job is None:
         raise UserError("run_unknown", run=run.id)
     current = state(job)
     if current not in ev.TERMINAL or current == ev.FINISHED:
         raise UserError("run_not_resumable", run=run.id, state=current)
-    job.stop.unlink(missing_ok=True)
     card = job.card()
+    if card["options"].get("recipe") not in (None, _digest(run.recipe.read_text(encoding="utf-8"))):
+        raise UserError("recipe_changed", run=run.id, path=run.recipe)
+    job.stop.unlink(missing_ok=True)
     job.write_card({k: card[k] for k in ("kind", "options", "created")} | {"attempt": card["attempt"] + 1})
     _spawn(job)
     return job
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stop(job: Job) -> None:

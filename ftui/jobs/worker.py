@@ -84,7 +84,7 @@ def supervise(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=0.25)
     code = child.returncode
-    if code == FINISHED:
+    if code == FINISHED and (card["kind"] != "train" or job.run.model.exists()):
         return ev.FINISHED, code
     if code == STOPPED or asked:
         return ev.STOPPED, STOPPED

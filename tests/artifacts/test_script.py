@@ -52,6 +52,15 @@ def test_other_encodings_and_delimiters_are_in_it(recipe_for, toy_model):
     assert "sep='\\t'" in text
 
 
+@pytest.mark.parametrize("name", ['x""" + boom() + """.csv', "x\\\\", 'x"', "{run}{0}%s", "x\'\'\'\\n", "é\\u2028\\nboom()"], ids=ascii)
+def test_names_are_no_code(recipe_for, name):
+    content = {**recipe_for(), "model": f"m{name}".replace("\\n", " ")}
+    content["data"] = {"path": "x", "columns": {"text": f"t{name}", "label": f"l{name}"}}
+    tree = ast.parse(script.write(recipes.build(content), {**CARD, "name": name}, 1e-3, 3))
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert "boom" not in called and "TrainingArguments" in called
+
+
 def test_the_command_line_prints_it(trained):
     text = cli("script", trained["run"].id, home=trained["home"].path).stdout
     assert "get_peft_model" in text
