@@ -208,21 +208,39 @@ def runs_delete(run: str, home: HomeOption = None, as_json: JsonOption = False) 
 
 
 @data_app.command("report")
-def data_report(file: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """What is in a file: encoding, columns, guessed roles, labels."""
-    from ftui.data import inspecting, intake
+def data_report(
+    file: Path,
+    text: Annotated[str | None, typer.Option(help="The column with the texts [default: guessed].")] = None,
+    label: Annotated[str | None, typer.Option(help="The column with the labels [default: guessed].")] = None,
+    test: Annotated[Path | None, typer.Option(help="A file of test rows, to look for rows in both.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is in a file, and what is odd about it: duplicates, contradictory labels, damaged texts ..."""
+    from ftui.data import inspecting, intake, preparing, report
 
-    dataset = intake.import_file(file, homes.resolve(home))
+    at = homes.resolve(home)
+    dataset = intake.import_file(file, at)
     table = dataset.table()
     guessed = inspecting.guess(table)
-    label = guessed["columns"].get("label")
-    counts = inspecting.label_counts(table, label) if label else []
-    report = {**dataset.card(), **guessed, "labels": dict(counts)}
+    named = {role: column for role, column in (("text", text), ("label", label)) if column}
+    columns = preparing.find_columns(table, named, tuple({**guessed["columns"], **named}), dataset.card()["name"])
+    counts = inspecting.label_counts(table, columns["label"]) if "label" in columns else []
+    tokenizer = homes.starter_models() / "starter-encoder" / "tokenizer.json"
+    own = {"test": intake.import_file(test, at)} if test else None
+    made = None
+    if "text" in columns:
+        made = report.make(report.look(dataset, columns, own=own, tokenizer=tokenizer if tokenizer.exists() else None))
+    lang = languages.of_terminal()
+    facts = {**dataset.card(), **guessed, "columns": columns, "labels": dict(counts)}
     if as_json:
-        _print(report)
+        _print({**facts, "looked_at": made.looked_at if made else 0, "findings": made.as_dict(lang)["findings"] if made else []})
         return
-    for key, value in report.items():
+    for key, value in facts.items():
         print(f"{key:<10} {value}")
+    for finding in made.findings if made else []:
+        shown = ", ".join(str(row + 1) for row in finding.rows[:5].tolist())
+        print(f"{'!' if finding.level != 'info' else '-'} {finding.sentence(lang)}" + (f" [{shown} ...]" if shown else ""))
 
 
 @app.command()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ftui import tasks
 from ftui.core.errors import UserError
+from ftui.core.steps import build_steps
+from ftui.data import cleaning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +34,7 @@ class Predictor:
         self.labels: list[str] = self.card["labels"]
         self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self.model = self.task.load_model(str(folder), self.labels, dtype=torch.float32).to(device).eval()
+        self.clean = build_steps(self.card.get("clean", []))  # texts are asked about as they were trained on
         self.device = device
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
@@ -40,6 +43,7 @@ class Predictor:
         """What the task says of each row of the table, in order. Computed longest first, in batches of TOKENS."""
         import torch
 
+        table = cleaning.rewritten(table, self.clean)
         with self._lock, torch.inference_mode():
             windows = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
             rows = windows.select_columns([n for n in windows.column_names if n in self.tokenizer.model_input_names]).to_list()

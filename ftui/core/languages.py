@@ -23,8 +23,14 @@ def catalogue(name: str) -> dict:
 
 def text(key: str, lang: str = "en", /, **params: object) -> str:
     """The text of the interface with this key, its blanks filled."""
-    entry = catalogue("interface")[key][lang]
+    entry = interface()[key][lang]
     return entry.format(**params) if params else entry
+
+
+@functools.cache
+def interface() -> dict:
+    """All `interface*.yaml`, as one catalogue."""
+    return _together("interface")
 
 
 def log(key: str, lang: str = "en", /, **params: object) -> str:
@@ -46,7 +52,22 @@ def knows_error(code: str) -> bool:
 @functools.cache
 def _errors() -> dict:
     """All `errors*.yaml`: each floor keeps its sentences in a file of its own."""
-    return {code: entry for path in sorted(_FOLDER.glob("errors*.yaml")) for code, entry in catalogue(path.stem).items()}
+    return _together("errors")
+
+
+def _together(name: str) -> dict:
+    return {key: entry for path in sorted(_FOLDER.glob(f"{name}*.yaml")) for key, entry in catalogue(path.stem).items()}
+
+
+def finding(kind: str, lang: str = "en", /, **params: object) -> str:
+    """A sentence of the report on a data set."""
+    return catalogue("findings")[kind][lang].format(**params)
+
+
+def step(name: str, lang: str = "en") -> tuple[str, str]:
+    """(label, explanation) of a step of the data workshop such as `strip_html`, or of a setting of one: `replace.pattern`."""
+    label, explanation = catalogue("steps")[name][lang]
+    return label, explanation
 
 
 def setting(name: str, lang: str = "en") -> tuple[str, str]:

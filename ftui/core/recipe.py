@@ -8,19 +8,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from ftui.core import languages
 from ftui.core.errors import UserError
+from ftui.core.part import Part, Share
+from ftui.core.steps import CLEAN, Clean
 
-Share = Annotated[FiniteFloat, Field(ge=0.0, lt=1.0)]
 Auto = Literal["auto"]
-
-
-class Part(BaseModel):
-    """Frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Data(Part):
@@ -31,6 +26,7 @@ class Data(Part):
     test_size: Share = 0.2
     validation_size: Share = 0.1
     seed: int = Field(42, ge=0, lt=2**32)
+    clean: list[Clean] = Field([], max_length=50)  # in this order; the file itself stays as it is
 
     def train_rows(self, rows: int) -> int:
         """About how many of the rows are trained on."""
@@ -175,7 +171,7 @@ def _sentence(error: ValidationError, where: str) -> UserError:
 def _field(location: tuple[int | str, ...]) -> str:
     """training.learning_rate, without pydantic's names for the branches of a union."""
     branches = ("literal", "constrained", "list", "float", "int", "bool", "finite", "function")
-    parts = [str(p) for p in location if str(p) not in STRATEGIES and not str(p).startswith(branches)]
+    parts = [str(p) for p in location if str(p) not in STRATEGIES and str(p) not in CLEAN and not str(p).startswith(branches)]
     return ".".join(parts) or "recipe"
 
 

@@ -46,6 +46,11 @@ _FOREIGN_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 
 
+def is_common(character: str) -> bool:
+    """Whether this is one of the most frequent hanzi."""
+    return character in _COMMON
+
+
 @dataclass(frozen=True)
 class Encoding:
     """A Python codec, and the number of places in the file that it cannot decode (read as U+FFFD)."""

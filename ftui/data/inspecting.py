@@ -34,8 +34,8 @@ def guess(table: pa.Table, task: str | None = None) -> dict:
     special = forms.recognise(table) if task != "text-classification" else None
     if special:
         return special
-    sample = _sample(table, SAMPLE)
-    columns = [_look(name, sample.column(name)) for name in sample.column_names]
+    looked_at, _ = sample(table, SAMPLE)
+    columns = [_look(name, looked_at.column(name)) for name in looked_at.column_names]
     columns = [column for column in columns if column is not None]
     found = {}
     label = _best(columns, _label_score)
@@ -92,14 +92,15 @@ def _label_score(column: Column) -> float:
     return 0.5 + 0.5 / column.distinct
 
 
-def _sample(table: pa.Table, count: int, seed: int = 0) -> pa.Table:
-    """So many rows, drawn at random and in their order; all where there are fewer."""
+def sample(table: pa.Table, count: int, seed: int = 0) -> tuple[pa.Table, np.ndarray]:
+    """So many rows, drawn at random and in their order, and their numbers; all where there are fewer."""
     if len(table) <= count:
-        return table
-    return _pick(table, np.sort(np.random.default_rng(seed).choice(len(table), count, replace=False)))
+        return table, np.arange(len(table))
+    numbers = np.sort(np.random.default_rng(seed).choice(len(table), count, replace=False))
+    return pick(table, numbers), numbers
 
 
-def _pick(table: pa.Table, numbers: np.ndarray) -> pa.Table:
+def pick(table: pa.Table, numbers: np.ndarray) -> pa.Table:
     """Rows by their sorted numbers, batch by batch: a memory-mapped table is not gathered whole."""
     parts, start = [], 0
     for batch in table.to_batches():
@@ -145,7 +146,7 @@ def lengths(table: pa.Table, column: str, tokenizer_json: Path | None) -> dict:
     Beyond 4,000 rows a random sample is measured. `edges` are evenly spaced, one more than `counts`; the last bin also
     holds all that is longer (`max` says how long).
     """
-    values_ = _sample(table.select([column]), SAMPLE).column(0).to_pylist()
+    values_ = sample(table.select([column]), SAMPLE)[0].column(0).to_pylist()
     texts = [text for text in map(values.text_of, values_) if text and text.strip()]
     found = _tokens(texts, tokenizer_json) if tokenizer_json else np.array([len(text) for text in texts], np.int64)
     edges, counts = _histogram(found)
@@ -188,7 +189,7 @@ def rows(table: pa.Table, start: int, count: int, search: str = "") -> tuple[lis
         found, total = table.slice(start, count), len(table)
     else:
         matches = _matches(table, search.strip())
-        found, total = _pick(table, matches[start : start + count]), len(matches)
+        found, total = pick(table, matches[start : start + count]), len(matches)
     columns = [[_shown(value) for value in column.to_pylist()] for column in found.columns]
     return table.column_names, [list(row) for row in zip(*columns, strict=True)], total
 

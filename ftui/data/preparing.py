@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ftui.core import recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.data import forms, hub, inspecting, intake, reading, values
+from ftui.data import cleaning, forms, hub, inspecting, intake, reading, similar, values
 from ftui.data.splitting import SPLITS, label_text, split_rows
 
 LABEL = "label"
@@ -25,26 +25,48 @@ class Prepared:
     `splits`: for train, and where they are wanted validation and test, a table of `row` (int64, the row's number in its
     data set) and a column for each role: strings, but spans as `ftui.data.spans` has them. `dropped`: reason -> number
     of rows. `columns`: role, or part of the form that the rows are in -> column.
+    `cleaned`: for each step of `data.clean` its name and how many rows it changed and dropped.
     """
 
     splits: dict[str, pa.Table]
     dropped: dict[str, int]
     columns: dict[str, str]
+    cleaned: list[dict]
 
 
 def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str | None) -> Prepared:
     """The rows that a recipe's data section names, split so that each value of the role `stratify` has its share.
 
-    Rows with an empty cell are dropped (`empty_text`, `empty_label` ...), and rows of own validation and test files
-    whose label no training row has (`unknown_label`).
+    Rows with an empty cell are dropped (`empty_text`, `empty_label` ...), rows of own validation and test files whose
+    label no training row has (`unknown_label`), and training rows that also stand in such a file (`leaked`).
     """
     whole, columns, dropped = usable(data.path, home, data.columns, roles)
+    outcomes = cleaning.run(whole, data.clean)
+    whole = outcomes[-1].table if outcomes else whole
+    cleaned = [{"step": o.step.name, "changed": len(o.changed), "dropped": len(o.dropped)} for o in outcomes]
+    if outcomes and not len(whole):
+        raise UserError("nothing_left", dropped=sum(one["dropped"] for one in cleaned))
     paths = {"validation": data.validation_path, "test": data.test_path}
     own = {split: path for split, path in paths.items() if path}
     splits = _split(whole, data, stratify, own, sum(dropped.values()), columns)
     for split, path in own.items():
-        splits[split] = _own(split, path, home, columns, roles, splits["train"], dropped)
-    return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns)
+        splits[split] = _own(split, path, home, columns, roles, splits["train"], dropped, data)
+        splits["train"] = _without_leaks(splits["train"], splits[split], dropped)
+    return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns, cleaned)
+
+
+def _without_leaks(train: pa.Table, other: pa.Table, dropped: Counter[str]) -> pa.Table:
+    both = leaked(*(list(map(similar.key, cleaning.texts(table))) for table in (train, other)))
+    if both.all():
+        return train  # the same file twice: that is what was asked for
+    dropped["leaked"] += int(both.sum())
+    return train.filter(pa.array(~both))
+
+
+def leaked(keys: list[str], others: list[str]) -> np.ndarray:
+    """(N,) which of these texts (by their keys) also are, or nearly are, among the others."""
+    group = similar.groups([*others, *keys])
+    return np.isin(group[len(others) :], group[: len(others)])
 
 
 def usable(
@@ -55,8 +77,8 @@ def usable(
     dataset = resolve(path, home)
     table = dataset.table()
     columns = find_columns(table, named, roles, dataset.card()["name"])
-    dropped: Counter[str] = Counter()
-    return _rows(table, columns, roles, dropped), columns, dropped
+    made, dropped = filled(table, columns, roles)
+    return made, columns, dropped
 
 
 def resolve(path: str, home: Home) -> intake.Dataset:
@@ -99,9 +121,13 @@ def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...],
     return columns
 
 
-def _rows(table: pa.Table, columns: dict[str, str], roles: tuple[str, ...], dropped: Counter[str]) -> pa.Table:
-    """row, and the roles, of the rows that have a value for each role."""
-    found = {"row": pa.chunked_array([np.arange(len(table), dtype=np.int64)])}
+def filled(
+    table: pa.Table, columns: dict[str, str], roles: tuple[str, ...], numbers: np.ndarray | None = None
+) -> tuple[pa.Table, Counter[str]]:
+    """row, and the roles, of the rows that have a value for each role; and why how many others were dropped.
+    `numbers`: the rows' in their data set, where these are not all."""
+    dropped: Counter[str] = Counter()
+    found = {"row": pa.chunked_array([np.arange(len(table), dtype=np.int64) if numbers is None else numbers])}
     if roles in forms.FORMS:
         read, mended = forms.read(roles, table, columns)
         found |= {role: _texts(pa.chunked_array([a])) if pa.types.is_string(a.type) else a for role, a in read.items()}
@@ -115,7 +141,7 @@ def _rows(table: pa.Table, columns: dict[str, str], roles: tuple[str, ...], drop
         if empty:
             dropped[f"empty_{role}"] += empty
             made = made.filter(pc.is_valid(made.column(role)))
-    return made
+    return made, dropped
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -161,7 +187,8 @@ def _split(
 
 
 def _own(
-    split: str, path: str, home: Home, columns: dict[str, str], roles: tuple[str, ...], train: pa.Table, dropped: Counter[str]
+    split: str, path: str, home: Home, columns: dict[str, str], roles: tuple[str, ...], train: pa.Table, dropped: Counter[str],
+    data: recipe.Data,
 ) -> pa.Table:
     """The rows of a validation or test file, whose columns are named as in the training data."""
     dataset = resolve(path, home)
@@ -169,7 +196,10 @@ def _own(
     for column in columns.values():
         if column not in table.column_names:
             raise UserError("column_missing", name=name, column=column, columns=", ".join(table.column_names))
-    found = _rows(table, columns, roles, dropped)
+    found, empty = filled(table, columns, roles)
+    dropped.update(empty)
+    for outcome in cleaning.run(found, cleaning.for_others(data.clean)):
+        found = outcome.table
     if LABEL in columns:
         known = pc.is_in(found.column(LABEL), value_set=pc.unique(train.column(LABEL)))
         dropped["unknown_label"] += len(found) - (pc.sum(known).as_py() or 0)

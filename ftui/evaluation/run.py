@@ -69,7 +69,7 @@ def score(predictor: Predictor, table: pa.Table, events: Writer) -> tuple[dict, 
 def evaluate(context: Context) -> None:
     """The job `python -m ftui evaluate ID DATA`: score the run's model on another labelled file."""
     from ftui.artifacts.predicting import Predictor
-    from ftui.data import preparing
+    from ftui.data import cleaning, preparing
     from ftui.training.models import device
 
     run, events = context.job.run, context.events
@@ -81,6 +81,8 @@ def evaluate(context: Context) -> None:
     known = {role: column for role, column in recipe.data.columns.items() if column in names}
     known = known if len(known) == len(recipe.data.columns) or task.STRATIFY else {}
     table, _, dropped = preparing.usable(path, run.home, known, task.ROLES)
+    for outcome in cleaning.run(table, cleaning.for_others(recipe.data.clean)):
+        table = outcome.table
     for reason, count in dropped.items():
         if count:
             events.log(f"dropped_{reason}", level="warning", rows=count)

@@ -32,7 +32,7 @@ def train(context: Context) -> bool:
     events.progress(phase="preparing", step=0, max_steps=None, epoch=0)
 
     # rows
-    from ftui.data import preparing
+    from ftui.data import preparing, rewriting
 
     prepared = preparing.prepare(recipe.data, run.home, task.ROLES, task.STRATIFY)
     task.check(prepared.splits, prepared.columns)
@@ -44,6 +44,8 @@ def train(context: Context) -> bool:
     for reason, count in prepared.dropped.items():
         if count:
             events.log(f"dropped_{reason}", level="warning", rows=count)
+    for step in prepared.cleaned:
+        events.log("cleaned", **step)
 
     # model
     import torch
@@ -172,6 +174,8 @@ def train(context: Context) -> bool:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         card = {"version": 1, "task": recipe.task, "labels": labels, "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
+        if task.STRATIFY:  # what is asked is then read as it was learned; positions are answered in the text as it came
+            card["clean"] = [step.model_dump() for step in recipe.data.clean if step.name in rewriting.NAMES]
         (folder / "ftui.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
     del trainer, model
     if torch.cuda.is_available():

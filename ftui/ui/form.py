@@ -16,7 +16,7 @@ from ftui.core.recipe import Recipe
 # In front: what most people ever touch. The Data tab has four more (ELSEWHERE).
 FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "training.learning_rate")
 FRONT += ("training.per_device_train_batch_size",)
-ELSEWHERE = ("version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size")
+ELSEWHERE = ("version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean")
 # Under Advanced: group (its title is text `group_<name>`) -> fields.
 GROUPS: dict[str, tuple[str, ...]] = {
     "optimisation": (

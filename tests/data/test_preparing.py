@@ -97,14 +97,14 @@ def test_floats_as_labels(home, tmp_path: Path) -> None:
 def test_own_files_are_used_as_they_are(run) -> None:
     more = "情感标签,评论内容\n正面,好\n未知,谁知道\n,没有标签\n负面,坏\n"
     prepared = run(reviews(100), validation=more, test=reviews(9))
-    assert [len(table) for table in prepared.splits.values()] == [100, 2, 9]
+    assert [len(table) for table in prepared.splits.values()] == [91, 2, 9]  # what is tested is not trained on
     assert prepared.splits["validation"].to_pylist() == [
         {"row": 0, "text": "好", "label": "正面"},
         {"row": 3, "text": "坏", "label": "负面"},
     ]
-    assert prepared.dropped == {"unknown_label": 1, "empty_label": 1}
+    assert prepared.dropped == {"unknown_label": 1, "empty_label": 1, "leaked": 9}
     half = run(reviews(100), test=reviews(9))
-    assert {name: len(table) for name, table in half.splits.items()} == {"train": 90, "validation": 10, "test": 9}
+    assert {name: len(table) for name, table in half.splits.items()} == {"train": 82, "validation": 10, "test": 9}
 
 
 def test_named_columns_come_before_guessed_ones(run) -> None:

@@ -1,0 +1,49 @@
+"""What is looked for in texts: markup, addresses, punctuation. Found by ftui.data.report, cured by ftui.data.rewriting."""
+
+import html
+import re
+
+BLOCKS = "br|p|div|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|hr|blockquote|section|article|option|dd|dt|dl|pre"
+INLINES = (
+    "a|abbr|b|big|body|center|code|em|font|form|head|header|footer|html|i|iframe|img|input|label|link|mark|meta|nav|s|"
+    "script|select|small|span|strike|strong|style|sub|sup|svg|textarea|title|tt|u|video|audio|button"
+)
+SCRIPT = re.compile(r"<(script|style)\b[^<>]{0,1000}>.*?</\1\s*>|<!--.*?-->", re.I | re.S)
+BLOCK = re.compile(rf"</?(?:{BLOCKS})(?:\s[^<>]{{0,1000}})?/?>", re.I)
+INLINE = re.compile(rf"</?(?:{INLINES})(?:\s[^<>]{{0,1000}})?/?>", re.I)
+ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+
+_BEFORE_END = r"[A-Za-z0-9/=&_~#-]"
+URL = re.compile(rf"(?:https?://|ftp://|\bwww\.)[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*{_BEFORE_END}", re.I)
+EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,20}")
+PHONE = re.compile(
+    r"(?<![\dA-Za-z.])(?:"
+    r"(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}"  # mobile, China
+    r"|\(?0\d{2,3}\)?[- ]\d{7,8}|[48]00[- ]\d{3}[- ]?\d{4}"  # landline and service numbers, China
+    r"|\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d{2,4}(?:[ -]\d{2,4}){1,4}"  # international
+    r"|(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}"  # North America
+    r")(?![\dA-Za-z])"
+)
+LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
+INVISIBLE = re.compile("[\u200b\u2060\ufeff]+")
+ENDS = re.compile(r"\A\s+|\s+\Z")
+SPACES = re.compile(r"\s{2,}|[^\S ]")
+
+HANZI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+REPEATED = re.compile(r"([,，?？!！:：;；~～、])\1+|[.。…]{2,}")
+HALF_AFTER_FULL = re.compile(rf"(?<=[{HANZI.pattern[1:-1]}，。？！：；…）》」』”])[,.?!:;]")
+FULL_WIDTH = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")  # letters and digits
+FULL = {",": "，", ".": "。", "?": "？", "!": "！", ":": "：", ";": "；"}
+STRAIGHT = {"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "—": "-", "–": "-", "…": "..."}
+CURLY = re.compile("[" + "".join(STRAIGHT) + "]")
+
+
+def has_markup(text: str) -> bool:
+    """Whether there are HTML tags, comments or entities in it.
+
+    >>> has_markup("好<br/>的"), has_markup("a &amp; b"), has_markup("a < b, c > d; Q&A")
+    (True, True, False)
+    """
+    if "<" in text and (BLOCK.search(text) or INLINE.search(text) or "<!--" in text):
+        return True
+    return "&" in text and any(html.unescape(entity) != entity for entity in ENTITY.findall(text))
