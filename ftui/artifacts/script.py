@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftui.artifacts import script_strategies
 from ftui.core.errors import UserError
 from ftui.core.recipe import Recipe
 
@@ -17,13 +18,13 @@ READERS = {
 
 TEMPLATE = '''"""Fine-tunes {model} on {path}: what ftui did, with transformers alone.
 
-    pip install torch transformers datasets scikit-learn pandas{peft_package}
+    pip install torch transformers datasets scikit-learn pandas{packages}
     python train.py
 """
 
-import numpy as np
+{imports}import numpy as np
 import pandas as pd
-from datasets import Dataset{load_dataset}
+{more_imports}from datasets import Dataset{load_dataset}
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 from transformers import (
@@ -32,7 +33,7 @@ from transformers import (
     DataCollatorWithPadding,
     Trainer,
     TrainingArguments,
-    set_seed,
+{classes}    set_seed,
 )
 
 MODEL = {model_path!r}
@@ -49,7 +50,7 @@ tokenizer = AutoTokenizer.from_pretrained(MODEL)
 tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
 model = AutoModelForSequenceClassification.from_pretrained(
     MODEL,
-    dtype="float32",
+    dtype="float32",{load}
     num_labels=len(labels),
     id2label=dict(enumerate(labels)),
     label2id={{label: number for number, label in enumerate(labels)}},
@@ -85,49 +86,18 @@ trainer = Trainer(
     eval_dataset=encode(validation),
     processing_class=tokenizer,
     data_collator=DataCollatorWithPadding(tokenizer),
-    compute_metrics=metrics,
+    compute_metrics=metrics,{trainer}
 )
 trainer.train()
 print(trainer.evaluate(encode(test), metric_key_prefix="test"))
 trainer.save_model("model")
 '''
 
-STRATEGIES = {
-    "full": "",
-    "frozen": """
-for parameter in model.base_model.parameters():  # the head alone is trained
-    parameter.requires_grad = False
-""",
-    "last_n": """
-layers = next(m for n, m in model.base_model.named_modules() if n.endswith(("layer", "layers", ".h", "block")))
-for parameter in model.base_model.parameters():  # the last {n} layers and the head are trained
-    parameter.requires_grad = False
-for parameter in layers[-{n}:].parameters():
-    parameter.requires_grad = True
-""",
-    "lora": """
-from peft import LoraConfig, get_peft_model
-
-model = get_peft_model(
-    model,
-    LoraConfig(
-        task_type="SEQ_CLS",
-        r={r},
-        lora_alpha={lora_alpha},
-        lora_dropout={lora_dropout},
-        target_modules={target_modules!r},
-        use_rslora={use_rslora},
-        use_dora={use_dora},
-    ),
-)
-""",
-}
-
 # Settings that TrainingArguments has under the same name.
 SAME = (
     "max_steps", "per_device_train_batch_size", "per_device_eval_batch_size", "lr_scheduler_type",
     "warmup_steps", "gradient_accumulation_steps", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon",
-    "weight_decay", "label_smoothing_factor", "fp16", "gradient_checkpointing", "save_total_limit", "seed",
+    "weight_decay", "label_smoothing_factor", "fp16", "save_total_limit", "seed",
 )  # fmt: skip
 
 
@@ -148,18 +118,15 @@ def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model
         csv += f", sep={card['delimiter']!r}"
     reader = READERS.get(card["format"].removesuffix(".gz"), READERS["csv"])
     arguments = {"learning_rate": learning_rate, "num_train_epochs": epochs} | {name: getattr(settings, name) for name in SAME}
+    arguments["activation_checkpointing"] = settings.gradient_checkpointing
     if settings.bf16 != "auto":
         arguments["bf16"] = settings.bf16
     if recipe.device == "cpu":
         arguments["use_cpu"] = True
-    strategy = recipe.strategy.model_dump()
-    if strategy.get("target_modules") == "auto":
-        strategy["target_modules"] = None
     return TEMPLATE.format(
         model=_prose(recipe.model),
         model_path=model_path or recipe.model,
         path=_prose(card["name"]),
-        peft_package=" peft" if recipe.strategy.name == "lora" else "",
         load_dataset=", load_dataset" if card["format"] == "hub" else "",
         text=recipe.data.columns.get("text", "text"),
         label=recipe.data.columns.get("label", "label"),
@@ -171,7 +138,7 @@ def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model
         data_seed=recipe.data.seed,
         seed=settings.seed,
         max_length=512 if settings.max_length == "auto" else settings.max_length,
-        strategy=STRATEGIES[recipe.strategy.name].format(**strategy),
+        **script_strategies.write(recipe, learning_rate, epochs),
         best=(settings.metric_for_best_model or "loss").removeprefix("validation_"),
         arguments="\n".join(f"        {name}={value!r}," for name, value in arguments.items()),
     )

@@ -16,6 +16,7 @@ from ftui.core.part import Part, Share
 from ftui.core.steps import CLEAN, Clean
 
 Auto = Literal["auto"]
+LayerDecay = Annotated[FiniteFloat, Field(gt=0, le=1)]  # each layer further down learns with this share of the rate
 
 
 class Data(Part):
@@ -37,6 +38,7 @@ class Data(Part):
 
 class Full(Part):
     name: Literal["full"] = "full"
+    layer_decay: LayerDecay = 1.0
 
 
 class Frozen(Part):
@@ -48,6 +50,16 @@ class LastN(Part):
     n: int = Field(3, ge=1, le=1000)
 
 
+class Gradual(Part):
+    name: Literal["gradual"] = "gradual"
+    layers_per_epoch: Auto | Annotated[int, Field(ge=1, le=1000)] = "auto"  # auto: all of them learn in the last epoch
+    layer_decay: LayerDecay = 1.0
+
+
+class BitFit(Part):
+    name: Literal["bitfit"] = "bitfit"
+
+
 class Lora(Part):
     name: Literal["lora"] = "lora"
     r: int = Field(8, ge=1, le=1024)
@@ -56,15 +68,31 @@ class Lora(Part):
     target_modules: Auto | Literal["all-linear"] | list[str] = "auto"
     use_rslora: bool = False
     use_dora: bool = False
+    init_lora_weights: Literal["default", "gaussian", "pissa", "olora"] = "default"
+    loraplus_lr_ratio: FiniteFloat = Field(1.0, ge=1, le=1000)  # LoRA+: how much faster B learns than A
+    load_in_4bit: bool = False  # QLoRA: needs a CUDA GPU and bitsandbytes
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Lora":
+        if self.load_in_4bit and self.init_lora_weights in ("pissa", "olora"):
+            raise ValueError("quantised_init")  # they change the weights that are kept in 4 bits
+        return self
 
 
-Strategy = Annotated[Full | Lora | Frozen | LastN, Field(discriminator="name")]
+Strategy = Annotated[Full | Lora | Frozen | LastN | Gradual | BitFit, Field(discriminator="name")]
 LARGEST = 1_000_000  # bytes of a recipe
 DEEPEST = 20  # levels of a recipe
-STRATEGIES: dict[str, type[Part]] = {"full": Full, "lora": Lora, "frozen": Frozen, "last_n": LastN}
+STRATEGIES: dict[str, type[Part]] = {
+    "full": Full,
+    "lora": Lora,
+    "frozen": Frozen,
+    "last_n": LastN,
+    "gradual": Gradual,
+    "bitfit": BitFit,
+}
 
 # What a strategy needs where the recipe says "auto": the fewer weights are trained, the larger the steps they bear.
-LEARNING_RATES = {"full": 5e-5, "last_n": 1e-4, "lora": 3e-4, "frozen": 1e-3}
+LEARNING_RATES = {"full": 5e-5, "gradual": 5e-5, "last_n": 1e-4, "lora": 3e-4, "bitfit": 1e-3, "frozen": 1e-3}
 
 
 class Training(Part):
@@ -140,7 +168,7 @@ class Recipe(Part):
         if self.training.learning_rate != "auto":
             return self.training.learning_rate
         rate = LEARNING_RATES[self.strategy.name]
-        return rate * (8.0 if parameters < 15_000_000 and self.strategy.name in ("full", "last_n") else 1.0)
+        return rate * (8.0 if parameters < 15_000_000 and self.strategy.name in ("full", "gradual", "last_n") else 1.0)
 
 
 def build(content: dict, where: str = "recipe") -> Recipe:

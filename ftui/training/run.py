@@ -51,16 +51,19 @@ def train(context: Context) -> bool:
     import torch
     import transformers
 
-    from ftui.training import models, strategies
+    from ftui.training import adapters, models, rates, strategies, thawing
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
     device = models.device(recipe.device)
     bf16 = models.bf16(settings.bf16, device)
-    model, tokenizer = models.load(recipe.model, recipe, functools.partial(task.load_model, labels=labels), events)
+    build = functools.partial(task.load_model, labels=labels)
+    quantised = adapters.quantised(recipe.strategy, device)
+    model, tokenizer = models.load(recipe.model, recipe, functools.partial(build, **quantised), events)
     if settings.gradient_checkpointing and recipe.strategy.name == "lora":
         model.enable_input_require_grads()
     model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
+    adapters.remember(model, recipe.strategy, run.checkpoints)
     trained, total = strategies.trained_share(model)
     learning_rate = recipe.learning_rate(total)
     events.log(
@@ -111,7 +114,7 @@ def train(context: Context) -> bool:
         weight_decay=settings.weight_decay,
         bf16=bf16,
         fp16=settings.fp16,
-        gradient_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing=settings.gradient_checkpointing,  # its new name
         use_cpu=device == "cpu",
         dataloader_pin_memory=device == "cuda",
         eval_strategy=evaluating,
@@ -130,6 +133,8 @@ def train(context: Context) -> bool:
         label_names=["labels"],
     )
     callbacks: list[Any] = [Reporter(events, context.should_stop, rows_per_step)]
+    if isinstance(recipe.strategy, recipes.Gradual):
+        callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
     trainer = GroupedTrainer(
@@ -143,6 +148,7 @@ def train(context: Context) -> bool:
         compute_metrics=lambda p: task.metrics(p.predictions, p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,
+        shares=rates.shares(model, recipe.strategy),
     )
     checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:
@@ -167,10 +173,11 @@ def train(context: Context) -> bool:
     model = trainer.model
     best = {"step": best_step, "metric": f"validation_{best_by}", "value": best_value}
     with publish(run.model) as folder:
-        if recipe.strategy.name == "lora":
-            model.save_pretrained(folder / "adapter")
+        if isinstance(recipe.strategy, recipes.Lora):
+            adapters.save(model, recipe.strategy, run.checkpoints, folder / "adapter")
             tokenizer.save_pretrained(folder / "adapter")
-            model = model.merge_and_unload()
+            whole = models.load(recipe.model, recipe, build, events)[0] if recipe.strategy.load_in_4bit else None
+            model = adapters.merge(model, folder / "adapter", whole)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         card = {"version": 1, "task": recipe.task, "labels": labels, "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}

@@ -10,6 +10,7 @@ from ftui.core import recipe as r
 from ftui.core.errors import UserError
 
 if TYPE_CHECKING:
+    from torch.nn import Parameter
     from transformers import PreTrainedModel
 
 
@@ -30,10 +31,26 @@ def last_n(model: PreTrainedModel, strategy: r.LastN) -> PreTrainedModel:
     count = layers(model)
     if strategy.n > count:
         raise UserError("too_few_layers", n=strategy.n, layers=count)
-    first = count - strategy.n
+    for parameter, depth in depths(model):
+        parameter.requires_grad = depth <= strategy.n
+    return model
+
+
+def gradual(model: PreTrainedModel, strategy: r.Gradual) -> PreTrainedModel:
+    """The head and the uppermost layers first, more with every epoch (Howard and Ruder, 2018): thawing.py."""
+    if not layers(model):
+        raise UserError("too_few_layers", n=1, layers=0)
+    return model
+
+
+def bitfit(model: PreTrainedModel, strategy: r.BitFit) -> PreTrainedModel:
+    """The biases (Ben Zaken et al., 2022) and the head."""
+    biases = 0
     for name, parameter in model.base_model.named_parameters():
-        number = layer_of(name)
-        parameter.requires_grad = number is not None and number >= first or _after_layers(name)
+        parameter.requires_grad = name.endswith("bias")
+        biases += name.endswith("bias")
+    if not biases:
+        raise UserError("no_biases", family=model.config.model_type)
     return model
 
 
@@ -56,9 +73,14 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
             fan_in_fan_out=any(type(module).__name__ == "Conv1D" for module in model.modules()),  # GPT-2's layers
             use_rslora=strategy.use_rslora,
             use_dora=strategy.use_dora,
+            init_lora_weights=strategy.init_lora_weights if strategy.init_lora_weights != "default" else True,
         )
         return peft.get_peft_model(model, config)
 
+    if strategy.load_in_4bit:
+        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    if strategy.init_lora_weights in CHANGE_BASE and strategy.r > _smallest_side(model):
+        raise UserError("lora_rank", r=strategy.r, largest=_smallest_side(model), init=strategy.init_lora_weights)
     if strategy.target_modules != "auto":
         try:
             return wrap(strategy.target_modules)
@@ -72,7 +94,16 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
 
 # What peft calls the task of a model of this class.
 TASK_TYPES = {"ForSequenceClassification": "SEQ_CLS", "ForTokenClassification": "TOKEN_CLS", "ForQuestionAnswering": "QUESTION_ANS"}
-STRATEGIES: dict[str, Callable] = {"full": full, "frozen": frozen, "last_n": last_n, "lora": lora}
+CHANGE_BASE = ("pissa", "olora")  # ways to begin that move a part of the base weights into the adapter
+
+STRATEGIES: dict[str, Callable] = {
+    "full": full,
+    "frozen": frozen,
+    "last_n": last_n,
+    "gradual": gradual,
+    "bitfit": bitfit,
+    "lora": lora,
+}
 
 _LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block)\.(\d+)\.")
 
@@ -91,6 +122,28 @@ def layers(model: PreTrainedModel) -> int:
     """How many layers the backbone has."""
     numbers = [layer_of(name) for name, _ in model.base_model.named_parameters()]
     return 1 + max((n for n in numbers if n is not None), default=-1)
+
+
+def depths(model: PreTrainedModel) -> list[tuple[Parameter, int]]:
+    """How far each parameter is from the top: 0 for the head and what comes after the layers, 1 for the last layer,
+    one more than there are layers for the embeddings."""
+    count = layers(model)
+    backbone = {id(parameter): name for name, parameter in model.base_model.named_parameters()}
+
+    def depth(parameter: Parameter) -> int:
+        name = backbone.get(id(parameter))
+        if name is None or _after_layers(name):
+            return 0
+        number = layer_of(name)
+        return count + 1 if number is None else count - number
+
+    return [(parameter, depth(parameter)) for parameter in model.parameters()]
+
+
+def _smallest_side(model: PreTrainedModel) -> int:
+    """The largest rank that every matrix of the layers can have."""
+    sides = [min(p.shape) for name, p in model.base_model.named_parameters() if p.ndim == 2 and layer_of(name) is not None]
+    return min(sides)
 
 
 def _after_layers(name: str) -> bool:

@@ -11,6 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
+from ftui.training import rates
 from ftui.training.batching import LengthGroupedBatches
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
@@ -22,11 +23,23 @@ class Stopped(Exception):
 
 
 class GroupedTrainer(Trainer):
-    """Trains in batches of like length; evaluates in order of length (`lengths`: tokens of each training row)."""
+    """Trains in batches of like length (`lengths`: tokens of each training row); weights may learn at different rates
+    (`shares`: see rates.shares)."""
 
-    def __init__(self, *args: Any, lengths: list[int], **options: Any):
+    def __init__(self, *args: Any, lengths: list[int], shares: dict[str, float] | None = None, **options: Any):
         super().__init__(*args, **options)
         self.lengths = lengths
+        self.shares = shares
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        if self.optimizer is None and self.shares is not None:
+            model = self.model if model is None else model
+            learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args, model)
+            decaying = self.get_decay_parameter_names(model)
+            made = rates.groups(learning, self.shares, options["lr"], self.args.weight_decay, decaying)
+            self.optimizer = kind(made, **options)
+        return super().create_optimizer(model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedBatches:
         return LengthGroupedBatches(self.lengths, self.args.train_batch_size, self.args.seed)

@@ -22,6 +22,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "optimisation": (
         "training.lr_scheduler_type",
         "training.warmup_steps",
+        "strategy.layer_decay",
+        "strategy.layers_per_epoch",
         "training.gradient_accumulation_steps",
         "training.max_grad_norm",
         "training.max_steps",
@@ -43,6 +45,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "strategy.target_modules",
         "strategy.use_rslora",
         "strategy.use_dora",
+        "strategy.init_lora_weights",
+        "strategy.loraplus_lr_ratio",
+        "strategy.load_in_4bit",
     ),
     "text": ("training.max_length", "data.seed", "data.validation_path", "data.test_path"),
     "precision": (

@@ -22,7 +22,19 @@ def write(recipe_for, toy_model, strategy: dict, **training) -> str:
     return script.write(recipes.build(content), CARD, content["training"]["learning_rate"], 2, str(toy_model))
 
 
-@pytest.mark.parametrize("strategy", [{"name": "full"}, {"name": "last_n", "n": 1}, {"name": "frozen"}, {"name": "lora"}])
+STRATEGIES = [
+    {"name": "full"},
+    {"name": "full", "layer_decay": 0.9},
+    {"name": "last_n", "n": 1},
+    {"name": "frozen"},
+    {"name": "bitfit"},
+    {"name": "gradual"},
+    {"name": "lora"},
+    {"name": "lora", "load_in_4bit": True, "loraplus_lr_ratio": 8},
+]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_it_is_python_and_knows_nothing_of_us(recipe_for, toy_model, strategy):
     text = write(recipe_for, toy_model, strategy)
     names = {n.split(".")[0] for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for n in [node.names[0].name]}
@@ -30,9 +42,10 @@ def test_it_is_python_and_knows_nothing_of_us(recipe_for, toy_model, strategy):
     assert "from ftui" not in text
 
 
-def test_it_runs_and_learns(recipe_for, toy_csv, toy_model, tmp_path):
+@pytest.mark.parametrize("strategy", [{"name": "last_n", "n": 1}, {"name": "gradual", "layer_decay": 0.9}])
+def test_it_runs_and_learns(recipe_for, toy_csv, toy_model, tmp_path, strategy):
     shutil.copy(toy_csv, tmp_path / "reviews.csv")
-    (tmp_path / "train.py").write_text(write(recipe_for, toy_model, {"name": "last_n", "n": 1}), encoding="utf-8")
+    (tmp_path / "train.py").write_text(write(recipe_for, toy_model, strategy), encoding="utf-8")
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "train.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
