@@ -15,6 +15,7 @@ from ftui.core.recipe import Recipe
 
 LONGEST = 512  # tokens: what `max_length: auto` never exceeds, since attention's cost grows with the square
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+HEAD_DROPOUTS = ("classifier_dropout", "seq_classif_dropout")  # decoders' heads have none
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
 
@@ -115,9 +116,11 @@ def load(name: str, recipe: Recipe, build: Callable[..., Any], events: Writer) -
         tokenizer.pad_token = tokenizer.eos_token
     dropout = recipe.training.classifier_dropout
     if dropout is not None:
-        for field in ("classifier_dropout", "seq_classif_dropout", "summary_first_dropout"):
-            if hasattr(config, field):
-                setattr(config, field, dropout)
+        fields = [field for field in HEAD_DROPOUTS if hasattr(config, field)]
+        for field in fields:
+            setattr(config, field, dropout)
+        if not fields:
+            events.log("no_head_dropout", level="warning", family=config.model_type)
     try:
         model = build(folder, config=config, dtype=torch.float32, trust_remote_code=False)
     except MemoryError:
@@ -160,12 +163,12 @@ def device(wanted: str) -> str:
     return wanted
 
 
-def bf16(wanted: bool | str, device: str) -> bool:
-    """Whether to compute in bfloat16: as asked, or where the processor does it in hardware."""
+def bf16(wanted: bool | str, device: str, fp16: bool = False) -> bool:
+    """Whether to compute in bfloat16: as asked, or where the processor does it in hardware and nobody wants `fp16`."""
     import torch
 
-    if wanted != "auto":
-        return bool(wanted)
+    if wanted != "auto" or fp16:
+        return wanted is True
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))

@@ -56,7 +56,7 @@ def train(context: Context) -> bool:
 
     transformers.set_seed(settings.seed)
     device = models.device(recipe.device)
-    bf16 = models.bf16(settings.bf16, device)
+    bf16 = models.bf16(settings.bf16, device, settings.fp16)
     build = functools.partial(task.load_model, labels=labels)
     quantised = adapters.quantised(recipe.strategy, device)
     model, tokenizer = models.load(recipe.model, recipe, functools.partial(build, **quantised), events)
