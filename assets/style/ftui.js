@@ -145,6 +145,26 @@
       return [];
     },
 
+    // Copies a text; the button says so for a moment.
+    async copy(text, id, done) {
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch {  // no clipboard without https
+        const area = Object.assign(document.createElement("textarea"), { value: text });
+        document.body.append(area);
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+      }
+      const button = document.getElementById(id);
+      const label = button.textContent;
+      if (label !== done) {
+        button.textContent = done;
+        setTimeout(() => { button.textContent = label; }, 1500);
+      }
+      return [];
+    },
+
     // Follows the end of the log unless the reader has scrolled up.
     follow(element, watch) {
       let atEnd = true;

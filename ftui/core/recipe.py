@@ -3,6 +3,7 @@
 Hyper-parameters bear the names of `transformers.TrainingArguments` and `peft.LoraConfig`.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -162,6 +163,14 @@ class Recipe(Part):
         if self.training.num_train_epochs != "auto":
             return self.training.num_train_epochs
         return 10.0 if rows < 500 else 5.0 if rows < 3000 else 3.0
+
+    def steps(self, rows: int) -> int:
+        """Updates in all, for so many training rows."""
+        settings = self.training
+        if settings.max_steps > 0:
+            return settings.max_steps
+        batches = math.ceil(rows / settings.per_device_train_batch_size)
+        return math.ceil(self.epochs(rows) * math.ceil(batches / settings.gradient_accumulation_steps))
 
     def learning_rate(self, parameters: int) -> float:
         """The learning rate, `auto` resolved for a model with so many parameters: small models bear larger steps."""

@@ -27,7 +27,7 @@ def found() -> dict[str, int]:
 
 @functools.cache
 def well_known() -> list[dict]:
-    """Models of the Hub that are offered by name: [{"id", "millions", "language"}]; none of them has been downloaded."""
+    """Models of the Hub that are offered by name: [{"id", "millions", "language", "config"}]; none of them has been downloaded."""
     path = Path(__file__).with_name("hub_models.yaml")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

@@ -18,7 +18,7 @@ from ftui.core.recipe import Recipe
 from ftui.jobs import processes, queue
 from ftui.jobs.summaries import summaries, summary
 
-__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
+__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
 
 
 def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Access = LOCAL) -> Run:
@@ -122,14 +122,20 @@ def delete(run: Run) -> None:
 
 def script(run: Run) -> str:
     """The run as a plain Python script (ftui.artifacts.script)."""
+    recipe = recipes.load(run.recipe)
+    return script_of(recipe, Path(recipe.data.path))
+
+
+def script_of(recipe: Recipe, dataset: Path, way: Access = LOCAL) -> str:
+    """A recipe as a plain Python script; `dataset` is the folder of the imported data. Only on this machine does it name the
+    folder of a starter model."""
     from ftui.artifacts import script as scripts
     from ftui.data import intake
     from ftui.training import models
 
-    recipe = recipes.load(run.recipe)
-    card = intake.open_dataset(Path(recipe.data.path)).card()
+    card = intake.open_dataset(dataset).card()
     rate, epochs = recipe.learning_rate(starters.count(recipe.model)), recipe.epochs(recipe.data.train_rows(card["rows"]))
-    return scripts.write(recipe, card, rate, epochs, models.local(recipe.model))
+    return scripts.write(recipe, card, rate, epochs, models.local(recipe.model) if way.mode == "local" else None)
 
 
 def limit_servers(home: Home, most: int) -> None:

@@ -41,8 +41,9 @@ def build(home_of: Callable[[gr.Request | None], Home], lang: str, way: Access =
         run = gr.Textbox("", elem_id="address-run", **hidden)
         tab = gr.Textbox("data", elem_id="address-tab", **hidden)
         pulse = gr.Textbox("", elem_id="pulse", **hidden)
+        again = gr.Textbox("", elem_id="again", **hidden)
         tabs = gr.Tabs(elem_id="tabs", overflow_behavior="wrap", render=False)
-        page = Page(lang, way, home_of, tabs, data, run, tab, pulse)
+        page = Page(lang, way, home_of, tabs, data, run, tab, pulse, again)
         with gr.Sidebar(elem_id="sidebar", width=288, label=page.t("runs")):
             listed = sidebar.build(page)
         with gr.Column(elem_id="main"):
@@ -113,6 +114,8 @@ def _conduct(demo: gr.Blocks, page: Page, views: dict[str, View], strip: gr.HTML
     demo.load(page.bind_request(open_address), [], opened, **QUIET).then(refreshed, inputs, outputs, **QUIET)
     gr.on([page.tab.change, page.pulse.change], refreshed, inputs, outputs, **LATEST)
     chosen = page.data.change(page.bind(data.handler), data.inputs, data.outputs, **LATEST)
+    for handler, *wiring in (view.settle for view in views.values() if view.settle):
+        chosen = chosen.then(page.bind(handler), *wiring, **QUIET)
     chosen.then(refreshed, inputs, outputs, **QUIET)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from ftui.core import languages, recipe
+from ftui.core import languages, machine, recipe
 from ftui.core.recipe import Recipe
 
 # In front: what most people ever touch. The Data tab has four more (ELSEWHERE).
@@ -117,7 +117,8 @@ def control(name: str, lang: str, **options: Any) -> gr.components.Component:
     common = {"label": label, "info": info, "elem_id": "set-" + name.replace(".", "-").replace("_", "-"), **options}
     value = field.default
     if field.choices:
-        return gr.Dropdown([str(c) for c in field.choices], value=_shown(value), **common)
+        offered = machine.devices() if name == "device" else [_shown(c) for c in field.choices]
+        return gr.Dropdown(offered, value=_shown(value), **common)
     if field.branches == (bool,):
         return gr.Checkbox(value, **common)
     if set(field.branches) <= {int, float} and value is not None:
@@ -145,6 +146,27 @@ def content(values: dict[str, Any]) -> dict:
             continue
         (plain[part] if part else plain)[inner] = value
     return plain
+
+
+def values(made: Recipe) -> dict[str, Any]:
+    """What the controls show for a recipe, by name; the opposite of `content`.
+
+    Settings of the strategies that it has not chosen are at their defaults.
+    """
+    known = fields()
+    plain = {"version": made.version, "task": made.task, "model": made.model, "device": made.device, "retries": made.retries}
+    for part in ("data", "strategy", "training"):
+        plain |= {f"{part}.{name}": value for name, value in getattr(made, part).model_dump().items()}
+    return {name: _value(known[name], plain.get(name, known[name].default)) for name in FIELDS}
+
+
+def _value(field: Field, value: Any) -> Any:
+    """A value as its control holds it: numbers and switches as they are, all else as text."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if field.branches == (bool,) or (set(field.branches) <= {int, float} and field.default is not None):
+        return value
+    return _shown(value)
 
 
 def label_of(field: str, lang: str) -> str:

@@ -41,6 +41,7 @@ class View:
     inputs: list
     outputs: list
     by_run: bool = True
+    settle: tuple[Callable, list, list] | None = None  # handler, inputs, outputs: after another data set was opened
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Page:
     """One page in one language.
 
     `data`, `run` and `tab` hold what the address says (?data=, ?run=, ?tab=): ids, never objects. `pulse` is run and
-    state (see `pulse_of`): it changes whenever one of them does.
+    state (see `pulse_of`): it changes whenever one of them does. Putting a run's id into `again` fills the Fine-tune tab with its
+    recipe and data.
     """
 
     lang: str
@@ -59,6 +61,7 @@ class Page:
     run: gr.Textbox
     tab: gr.Textbox
     pulse: gr.Textbox
+    again: gr.Textbox
 
     def t(self, key: str, /, **params: object) -> str:
         """A text of the interface."""
@@ -88,7 +91,7 @@ class Page:
                 except (UserError, OSError) as error:
                     raise _toast(error, self.lang) from error
 
-        bound.__name__ = handler.__name__
+        bound.__name__ = getattr(handler, "func", handler).__name__  # a partial has none
         return bound
 
     def bind_request(self, handler: Callable) -> Callable:

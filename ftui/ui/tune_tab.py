@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ftui import jobs
-from ftui.core import languages, recipe, starters
+from ftui.core import base_models, languages, recipe, starters
 from ftui.core.access import LOCAL, Access
+from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import form, pieces
-from ftui.ui.page import LATEST, SHOWN, Choice, Page, View, go_to, html
+from ftui.ui import filling, form, model_facts, pieces
+from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
+
+EARLIER = 50  # runs that are offered to start from
 
 # ---- handlers
 
@@ -31,36 +37,71 @@ def make_recipe(home: Home, data_id: str, columns: tuple, shares: tuple, values:
     return recipe.build(content)
 
 
-def preview(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
-    """After any change: (learning rate, recipe as YAML, notice, last n, the LoRA group, epochs)."""
+def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
+    """After any change: (learning rate, recipe as YAML, notice, last n, the LoRA group, epochs, outlook, Python script)."""
     columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
     strategy = form.named(values)["strategy.name"]
     own = gr.Number(visible=strategy == "last_n"), gr.Column(visible=strategy == "lora")
     if not data_id:
-        return gr.skip(), "", "", *own, gr.skip()
+        return gr.skip(), "", "", *own, gr.skip(), "", ""
     try:
         made = make_recipe(home, data_id, columns, shares, values)
+        folder = home.dataset(data_id)
+        script = jobs.script_of(made, folder, way)
     except UserError as problem:
-        return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip()
-    return _learning_rate(made, lang), recipe.dump(made), "", *own, _epochs(made, home.dataset(data_id), lang)
-
-
-def _epochs(made: Recipe, folder: Path, lang: str) -> dict:
-    """The explanation of the number of epochs; for `auto` with the number that it stands for."""
+        return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip(), "", gr.skip()
     from ftui.data import intake
 
+    known = known_model(made.model, way)
+    rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
+    outlook = model_facts.outlook(made, known, rows, model_facts.labels_of(folder, columns[1]), lang)
+    rate, epochs = _learning_rate(made, known, lang), _epochs(made, rows, lang)
+    return rate, recipe.dump(made), "", *own, epochs, outlook, script
+
+
+def known_model(model: str, way: Access) -> Known:
+    """What is known of a model; where others reach this page, nothing of its folders."""
+    if way.mode != "local" and model not in starters.names() and not base_models.HUB_ID.fullmatch(model):
+        return Known(model, "hub", False)
+    return base_models.find(model, folders=way.mode == "local")
+
+
+def about_model(home: Home, lang: str, data_id: str, text: str | None, model: str | None, way: Access = LOCAL) -> Iterator[str]:
+    """The line about a model: at once what this machine knows, then, of one that it does not know, what the Hub says."""
+    model = (model or "").strip()
+    if not model:
+        yield ""
+        return
+    written = _language(home, data_id, text)
+    known = known_model(model, way)
+    if known.kind != "hub" or known.config or not base_models.HUB_ID.fullmatch(model) or way.mode == "demo":
+        yield model_facts.line(known, written, lang)
+        return
+    yield model_facts.line(known, written, lang, asking=True)
+    known, problem = base_models.ask_hub(model)
+    yield model_facts.line(known, written, lang, problem)
+
+
+def _language(home: Home, data_id: str, text: str | None) -> str | None:
+    try:
+        return model_facts.language_of(home.dataset(data_id), text) if data_id else None
+    except UserError:
+        return None
+
+
+def _epochs(made: Recipe, rows: int, lang: str) -> dict:
+    """The explanation of the number of epochs; for `auto` with the number that it stands for."""
     info = languages.setting("training.num_train_epochs", lang)[1]
     if made.training.num_train_epochs == "auto":
-        rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
         info = languages.text("auto_epochs", lang, epochs=round(made.epochs(rows)), rows=rows)
     return gr.Textbox(info=info)
 
 
-def _learning_rate(made: Recipe, lang: str) -> dict:
+def _learning_rate(made: Recipe, known: Known, lang: str) -> dict:
     """The explanation of the learning rate; for `auto` with the value that it stands for."""
     info = languages.setting("training.learning_rate", lang)[1]
     if made.training.learning_rate == "auto":
-        rate = made.learning_rate(starters.count(made.model))
+        rate = made.learning_rate(known.parameters or starters.UNKNOWN)
         info = languages.text(
             "auto_rate",
             lang,
@@ -94,27 +135,50 @@ def start(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL
     return "", run.id, go_to("log")
 
 
-def show(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
-    """The tab was opened: (line about the data, empty state, form, and what `preview` gives)."""
+def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
+    """The tab was opened: (line about the data, empty state, form, earlier runs, line about the model, and what `preview` gives)."""
     try:
         folder = home.dataset(data_id) if data_id else None
     except UserError:
         folder = None
+    earlier = earlier_runs(home, lang)
     if folder is None:
-        return "", gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 6)
+        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * 9)
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
     text, label = inputs[:2]
     facts = [languages.text("n_rows", lang, n=card["rows"]), f"{text or '?'} → {label or '?'}"]
     line = pieces.facts(card["name"], facts)
-    return line, gr.HTML(visible=False), gr.Column(visible=True), *preview(home, lang, data_id, *inputs)
+    model = form.named(inputs[4:])["model"]
+    about = model_facts.line(known_model(model, way), _language(home, data_id, text), lang) if model else ""
+    previewed = preview(home, lang, data_id, *inputs, way=way)
+    return line, gr.HTML(visible=False), gr.Column(visible=True), earlier, about, *previewed
+
+
+def earlier_runs(home: Home, lang: str) -> dict:
+    """The list of runs to start from, newest first; unseen where there are none."""
+    choices = []
+    for line in jobs.summaries(home)[:EARLIER]:
+        when = time.strftime("%m-%d %H:%M", time.localtime(line["created"]))
+        score = f" · {line['value']:.3f}" if line["value"] is not None else ""
+        choices.append((f"{line['name']}{score} · {when}", line["id"]))
+    return gr.Dropdown(choices=choices, value=None, visible=bool(choices))
 
 
 def download(home: Home, lang: str, yaml: str) -> str:
     """The recipe as a file."""
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / "recipe.yaml"
-    path.write_text(yaml, encoding="utf-8")
+    return _file("recipe.yaml", yaml)
+
+
+def download_script(home: Home, lang: str, script: str) -> str:
+    """The Python script as a file."""
+    return _file("train.py", script)
+
+
+def _file(name: str, text: str) -> str:
+    path = Path(tempfile.mkdtemp(prefix="ftui-")) / name
+    path.write_text(text or "", encoding="utf-8")
     return str(path)
 
 
@@ -125,49 +189,73 @@ def build(page: Page, choice: Choice) -> View:
     """Lay out the tab and wire it."""
     t = page.t
     nothing = html(pieces.empty("⚙", t("tune_empty_title"), t("tune_empty_text")), elem_id="tune-empty")
+    controls: dict[str, gr.components.Component] = {}
     with gr.Column(visible=False, elem_id="tune-view") as content:
-        facts = html(elem_id="tune-facts")
-        controls: dict[str, gr.components.Component] = {}
+        with gr.Row(elem_classes=["tune-head"]):
+            facts = html(elem_id="tune-facts")
+            earlier = gr.Dropdown(
+                [], value=None, label=t("start_from"), visible=False, elem_id="start-from", elem_classes=["inline"]
+            )
+        filled = html(elem_id="filled-notice")
         with gr.Column(elem_classes=["sheet"]):
             controls["model"] = _model(page)
+            about = html(elem_id="model-line")
             controls["strategy.name"] = _strategy(page)
             controls["strategy.n"] = form.control("strategy.n", page.lang, visible=False)
             with gr.Row(elem_classes=["settings-grid"]):
                 for name in form.FRONT[3:]:
                     controls[name] = form.control(name, page.lang)
+            outlook = html(elem_id="outlook")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
-        with gr.Accordion(t("recipe_yaml"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
-            html(pieces.heading("", t("recipe_note")))
-            yaml = gr.Code(
-                language="yaml", interactive=False, show_label=False, elem_id="recipe-code", lines=10, max_lines=40
-            )
-            with gr.Row(elem_classes=["row-end"]):
-                save = gr.Button(t("download_recipe"), size="sm", elem_id="recipe-download")
-                page.offer(save, download, [yaml])
+        with gr.Accordion(t("recipe_title"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
+            yaml, script, loading = _recipe(page)
         notice = html(elem_id="tune-notice")
         with gr.Row(elem_classes=["onward"]):
             go = gr.Button(t("start_training"), variant="primary", size="lg", elem_id="start-training")
 
     ordered = [controls[name] for name in form.FIELDS]
-    inputs = [page.data, choice.text, choice.label, choice.test_size, choice.validation_size, *ordered]
+    chosen = [choice.text, choice.label, choice.test_size, choice.validation_size]
+    inputs = [page.data, *chosen, *ordered]
     previewed = [controls["training.learning_rate"], yaml, notice, controls["strategy.n"], lora, controls["training.num_train_epochs"]]
-    gr.on([control.input for control in ordered], page.bind(preview), inputs, previewed, **LATEST)
+    previewed += [outlook, script]
+    seen = page.bind(partial(preview, way=page.way))
+    described = page.bind(partial(about_model, way=page.way))
+    gr.on([control.input for control in ordered], seen, inputs, previewed, **LATEST)
+    asked = {"fn": described, "inputs": [page.data, choice.text, controls["model"]], "outputs": [about]}
+    controls["model"].input(**asked, **LATEST).then(seen, inputs, previewed, **QUIET)
 
+    paste, read, upload, told = loading
+    taken = [told, *chosen, *ordered]
+    by_text = read.click(page.bind(partial(filling.load, way=page.way)), [page.data, paste], taken, **SHOWN)
+    by_file = upload.upload(page.bind(partial(filling.load_file, way=page.way)), [page.data, upload], [paste, *taken], **SHOWN)
+    pending = gr.State("")
+    earlier.input(lambda run: run or "", [earlier], [page.again], **QUIET)
+    by_run = page.again.change(
+        page.bind(partial(filling.clone, way=page.way)), [page.again, page.data], [filled, page.data, pending, *chosen, *ordered], **SHOWN
+    )
+    for done in (by_text, by_file, by_run):
+        done.then(seen, inputs, previewed, **QUIET).then(**asked, **QUIET)
 
-    def begin(home: Home, lang: str, data_id: str, *inputs: Any) -> tuple:
-        return start(home, lang, data_id, *inputs, way=page.way)
-
-    go.click(page.bind(begin), inputs, [notice, page.run, page.tabs], **SHOWN)
-    return View(show, inputs, [facts, nothing, content, *previewed], by_run=False)
+    go.click(page.bind(partial(start, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
+    shown = [facts, nothing, content, earlier, about, *previewed]
+    settle = (filling.settle, [page.data, pending], [pending, *chosen])
+    return View(partial(show, way=page.way), inputs, shown, by_run=False, settle=settle)
 
 
 def _model(page: Page) -> gr.Dropdown:
     label, info = languages.setting("model", page.lang)
     known = [
-        (page.t("starter_choice", name=name, millions=f"{n / 1e6:.1f}"), name) for name, n in starters.found().items()
+        (page.t("starter_choice", name=name, millions=model_facts.millions(n)), name) for name, n in starters.found().items()
     ]
     first = known[0][1] if known else "starter-encoder"
+    if page.way.mode == "demo":
+        return gr.Dropdown(known, value=first, label=label, info=page.t("model_demo"), elem_id="set-model")
+    known += [
+        (page.t("hub_choice", name=m["id"], millions=m["millions"], language=page.t("model_of_" + m["language"])), m["id"])
+        for m in starters.well_known()
+    ]
+    info = info if page.way.mode == "local" else page.t("model_private")
     return gr.Dropdown(known, value=first, allow_custom_value=True, label=label, info=info, elem_id="set-model")
 
 
@@ -191,3 +279,40 @@ def _advanced(page: Page, controls: dict) -> gr.Column:
                     controls[name] = form.control(name, page.lang)
         lora = column if group == "lora" else lora
     return lora
+
+
+def _recipe(page: Page) -> tuple:
+    """The recipe as YAML and as plain Python, and how to load one: (yaml, script, (text, button, file, notice))."""
+    t = page.t
+    code = {"interactive": False, "show_label": False, "lines": 10, "max_lines": 28, "buttons": []}
+    with gr.Tabs(elem_classes=["inner-tabs"]):
+        with gr.Tab(t("recipe_yaml"), render_children=True):
+            html(pieces.heading("", t("recipe_note")))
+            yaml = gr.Code(language="yaml", elem_id="recipe-code", **code)
+            with gr.Row(elem_classes=["row-end"]):
+                _copy(page, yaml, "recipe-copy")
+                save = gr.Button(t("download_recipe"), size="sm", elem_id="recipe-download")
+                page.offer(save, download, [yaml])
+        with gr.Tab(t("as_python"), render_children=True):
+            html(pieces.heading("", t("as_python_note")))
+            script = gr.Code(language="python", elem_id="script-code", **code)
+            with gr.Row(elem_classes=["row-end"]):
+                _copy(page, script, "script-copy")
+                save = gr.Button(t("download_script"), size="sm", elem_id="script-download")
+                page.offer(save, download_script, [script])
+        with gr.Tab(t("load_recipe"), render_children=True):
+            html(pieces.heading("", t("load_recipe_note")))
+            paste = gr.Textbox(
+                label=t("recipe_text"), placeholder=t("recipe_placeholder"), lines=8, max_lines=20, elem_id="recipe-paste"
+            )
+            told = html(elem_id="load-notice")
+            with gr.Row(elem_classes=["row-end"]):
+                upload = gr.UploadButton(t("recipe_file"), file_types=[".yaml", ".yml"], size="sm", elem_id="recipe-upload")
+                read = gr.Button(t("fill_form"), size="sm", elem_id="recipe-load")
+    return yaml, script, (paste, read, upload, told)
+
+
+def _copy(page: Page, code: gr.Code, elem_id: str) -> None:
+    """A button that copies a text as it is, not as far as the browser has drawn it."""
+    button = gr.Button(page.t("copy"), size="sm", elem_id=elem_id)
+    button.click(None, [code], [], js=f"(text) => ftui.copy(text, '{elem_id}', '{page.t('copied')}')", **BROWSER)

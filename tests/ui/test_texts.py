@@ -14,7 +14,7 @@ SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(UI.rglob(
 PREFIXES = (
     "baseline_", "entity_", "no_answer_", "role_", "task_",
     "about_artefact_", "about_", "artefact_", "axis_", "chart_", "evaluation_", "export_", "group_", "level_", "metric_",
-    "phase_", "playground_", "sample_", "snippet_", "split_", "strategy_", "tab_",
+    "advice_", "model_", "phase_", "playground_", "sample_", "snippet_", "split_", "strategy_", "tab_",
     "way_",
 )  # fmt: skip
 

@@ -1,0 +1,33 @@
+"""What this machine computes with, found without torch."""
+
+import functools
+import os
+import platform
+import shutil
+import subprocess
+
+
+@functools.cache
+def gpus() -> tuple[str, ...]:
+    """Devices besides the processor that are there: cuda where NVIDIA's driver lists a card, mps on Apple's chips."""
+    found = []
+    if shutil.which("nvidia-smi"):
+        try:
+            done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=5, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            done = None
+        if done and done.returncode == 0 and "GPU" in done.stdout:
+            found.append("cuda")
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        found.append("mps")
+    return tuple(found)
+
+
+def devices() -> list[str]:
+    """What `device` in a recipe can be here."""
+    return ["auto", "cpu", *gpus()]
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,137 @@
+"""Filling the form of the Fine-tune tab from a recipe: one that is pasted or uploaded, or an earlier run's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ftui import jobs
+from ftui.core import languages, machine, starters
+from ftui.core import recipe as recipes
+from ftui.core.access import LOCAL, Access
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.core.recipe import Recipe
+from ftui.ui import form, pieces
+
+SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
+
+
+def read(text: str, where: str = "recipe.yaml") -> Recipe:
+    """A recipe from its YAML. One without data will do: the page has data of its own. Raises UserError."""
+    if len(text) > recipes.LARGEST:
+        raise UserError("recipe_unreadable", path=where, problem=languages.catalogue("problems")["too_long"])
+    content = recipes.parse(text, where)
+    data = content.setdefault("data", {})
+    if isinstance(data, dict):
+        data.setdefault("path", "-")
+    return recipes.build(content, where)
+
+
+def load(home: Home, lang: str, data_id: str, text: str | None, way: Access = LOCAL) -> tuple:
+    """(notice, columns and shares as in `choices`, controls as in `fill`); what is wrong is said, and nothing changes."""
+    if not (text or "").strip():
+        return _refused(pieces.notice(languages.text("paste_first", lang), kind="warn"))
+    try:
+        made = read(text)
+        if way.mode == "demo" and made.model not in starters.names():
+            raise UserError("demo_model", model=made.model, known=", ".join(starters.names()))
+    except UserError as problem:
+        return _refused(pieces.error(problem, lang))
+    notes = [languages.text("recipe_loaded", lang, model=made.model), *_differences(home, data_id, made, lang)]
+    return pieces.notice(notes[0], " ".join(notes[1:])), *choices(home, data_id, made), *fill(made, way)
+
+
+def load_file(home: Home, lang: str, data_id: str, path: str | None, way: Access = LOCAL) -> tuple:
+    """The same from an uploaded file; the text that was read comes first."""
+    if not path:
+        return "", *_refused("")
+    try:
+        if Path(path).stat().st_size > recipes.LARGEST:
+            raise UserError("recipe_unreadable", path=Path(path).name, problem=languages.catalogue("problems")["too_long"])
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        problem = UserError("recipe_unreadable", path=Path(path).name, problem=languages.catalogue("problems")["no_mapping"])
+        return "", *_refused(pieces.error(problem, lang))
+    except UserError as problem:
+        return "", *_refused(pieces.error(problem, lang))
+    return text, *load(home, lang, data_id, text, way)
+
+
+def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access = LOCAL) -> tuple:
+    """Start from an earlier run: (notice, data id, run whose columns are still to be set, columns and shares, controls).
+
+    Where the data set changes, the Data tab guesses its columns anew; `settle` sets the run's own after that.
+    """
+    if not run_id:
+        return "", gr.skip(), "", *_nothing()
+    run = home.run(run_id)
+    made = recipes.load(run.recipe)
+    about = jobs.summary(run)
+    own = Path(made.data.path).name
+    try:
+        home.dataset(own)
+    except UserError:
+        own = ""
+    notice = pieces.notice(
+        languages.text("clone_filled", lang, name=about["name"]), languages.text("clone_next" if own else "clone_no_data", lang)
+    )
+    if own and own != data_id:
+        return notice, own, run.id, *([gr.skip()] * 4), *fill(made, way)
+    return notice, gr.skip(), "", *choices(home, own or data_id, made), *fill(made, way)
+
+
+def settle(home: Home, lang: str, data_id: str, pending: str) -> tuple:
+    """After another data set was opened for a run: (nothing pending, columns and shares of that run)."""
+    if not pending:
+        return "", *([gr.skip()] * 4)
+    return "", *choices(home, data_id, recipes.load(home.run(pending).recipe))
+
+
+def choices(home: Home, data_id: str, made: Recipe) -> tuple:
+    """(text column, label column, test share, validation share) as a recipe says, as far as the data set has them."""
+    names = _columns(home, data_id)
+    columns = (made.data.columns.get(role) for role in ("text", "label"))
+    shares = (min(max(share, SHARES[0]), SHARES[1]) for share in (made.data.test_size, made.data.validation_size))
+    return *(name if name in names else gr.skip() for name in columns), *shares
+
+
+def fill(made: Recipe, way: Access = LOCAL) -> list:
+    """The values of all controls, in the order of form.FIELDS."""
+    shown = form.values(made)
+    if shown["device"] not in machine.devices():
+        shown["device"] = "auto"
+    for field in ("data.validation_path", "data.test_path"):  # files of this machine are named anew
+        shown[field] = shown[field] if way.mode == "local" and shown[field] and Path(shown[field]).exists() else ""
+    return [shown[name] for name in form.FIELDS]
+
+
+def _differences(home: Home, data_id: str, made: Recipe, lang: str) -> list[str]:
+    """What of a recipe could not be taken over here."""
+    told = []
+    names = _columns(home, data_id)
+    lacking = [name for name in made.data.columns.values() if name not in names]
+    if lacking:
+        told.append(languages.text("recipe_columns_kept", lang, names=", ".join(lacking)))
+    if made.device not in machine.devices():
+        told.append(languages.text("recipe_device_auto", lang, device=made.device))
+    return told
+
+
+def _columns(home: Home, data_id: str) -> list[str]:
+    from ftui.data import intake
+
+    try:
+        return [column["name"] for column in intake.open_dataset(home.dataset(data_id)).card()["columns"]]
+    except UserError:
+        return []
+
+
+def _nothing() -> list[Any]:
+    return [gr.skip()] * (4 + len(form.FIELDS))
+
+
+def _refused(notice: str) -> tuple:
+    return notice, *_nothing()
