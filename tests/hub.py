@@ -49,7 +49,7 @@ class Hub:
         for repo, folder in self.models.items():
             files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
             if path in (f"/api/models/{repo}", f"/api/models/{repo}/revision/main", f"/api/models/{repo}/revision/{COMMIT}"):
-                info = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": [{"rfilename": f} for f in files]}
+                info = {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": [{"rfilename": f, "size": (folder / f).stat().st_size} for f in files]}
                 return self.send(request, 200, json.dumps({**info, "private": False, "tags": [], "downloads": 0}).encode())
             if path.startswith(f"/api/models/{repo}/tree/"):
                 tree = [

@@ -21,6 +21,10 @@ PATIENCE = 5.0  # seconds for the Hub to answer
 # These put a dense layer before the labels.
 DENSE_HEADS = ("roberta", "xlm-roberta", "electra", "distilbert", "modernbert", "camembert")
 
+GATED = ("llama", "qwen2", "qwen3", "mistral", "gemma")
+# Where peft puts adapters into queries and values by itself; elsewhere `auto` means all linear layers.
+ADAPTED = ("bert", "roberta", "xlm-roberta", "electra", "deberta-v2", "gpt2", *GATED)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -129,14 +133,14 @@ def shape(config: dict | None) -> Shape | None:
     heads = first("num_attention_heads", "n_heads", "n_head") or 1
     size = first("head_dim") or width // heads
     inner = first("intermediate_size", "hidden_dim", "n_inner", "d_ff") or 4 * width
-    positions = 0 if family in ("modernbert", "llama", "qwen2", "qwen3", "mistral", "gemma") else first("max_position_embeddings", "n_positions") or 0
+    positions = 0 if family in ("modernbert", *GATED) else first("max_position_embeddings", "n_positions") or 0
     keys = (first("num_key_value_heads") or heads) * size
     return Shape(family, layers, width, inner, vocabulary, positions, first("embedding_size") or width, keys)
 
 
 def _layer(s: Shape) -> int:
     """Weights of one layer: attention and feed-forward, with their biases and norms where the family has them."""
-    if s.family in ("llama", "qwen2", "qwen3", "mistral", "gemma"):
+    if s.family in GATED:
         return 2 * s.width * s.width + 2 * s.width * s.keys + 3 * s.width * s.inner + 2 * s.width
     if s.family == "modernbert":
         return 4 * s.width * s.width + 3 * s.width * s.inner + 2 * s.width
@@ -171,13 +175,15 @@ def trained_share(config: dict | None, strategy: Part, labels: int = 2) -> float
             return None
         trained = strategy.n * _layer(s) + _pooler(s) + head
     elif isinstance(strategy, Lora):
-        attention = 2 * strategy.r * (s.width + s.width) if strategy.target_modules == "auto" else None
-        if strategy.target_modules == "all-linear":
-            gated = s.family in ("llama", "qwen2", "qwen3", "mistral", "gemma", "modernbert")
-            attention = strategy.r * (8 * s.width + (3 if gated else 2) * (s.width + s.inner))
-        if attention is None:  # modules by name: only the model knows them
+        if strategy.target_modules == "auto" and s.family in ADAPTED:
+            adapters = 4 * s.width
+        elif strategy.target_modules in ("auto", "all-linear"):
+            adapters = 8 * s.width + (3 if s.family in GATED else 2) * (s.width + s.inner)
+            if s.family == "modernbert":  # its queries, keys and values are one matrix, as are gate and input
+                adapters = 8 * s.width + 3 * s.inner
+        else:  # modules by name: only the model knows them
             return None
-        added = s.layers * attention
+        added = s.layers * strategy.r * adapters
         trained = added + head
     elif name == "frozen":
         trained = head

@@ -16,6 +16,7 @@ from ftui.core.home import Home
 from ftui.core.recipe import Recipe
 from ftui.ui import form, pieces
 
+TASK = "text-classification"  # what the form is for
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
 
 
@@ -27,7 +28,15 @@ def read(text: str, where: str = "recipe.yaml") -> Recipe:
     data = content.setdefault("data", {})
     if isinstance(data, dict):
         data.setdefault("path", "-")
-    return recipes.build(content, where)
+    made = recipes.build(content, where)
+    _fits(made)
+    return made
+
+
+def _fits(made: Recipe) -> None:
+    """Raise UserError for a recipe that the form cannot show."""
+    if made.task != TASK:
+        raise UserError("form_task", task=made.task)
 
 
 def load(home: Home, lang: str, data_id: str, text: str | None, way: Access = LOCAL) -> tuple:
@@ -69,6 +78,7 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
         return "", gr.skip(), "", *_nothing()
     run = home.run(run_id)
     made = recipes.load(run.recipe)
+    _fits(made)
     about = jobs.summary(run)
     own = Path(made.data.path).name
     try:
