@@ -5,6 +5,7 @@ import time
 import yaml
 
 from ftui.core import events as ev
+from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.core.index import Index
 from ftui.jobs import processes
@@ -40,6 +41,15 @@ def _lives(job: Job, card: dict) -> bool:
 
 
 def summary(run: Run) -> dict:
+    """The line of a run, as `_summary` makes it; a UserError for a folder that somebody or something has damaged."""
+    try:
+        return _summary(run)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError, yaml.YAMLError) as error:
+        problem = " ".join(f"{type(error).__name__} {error}".split())[:120]
+        raise UserError("run_broken", run=run.id, path=run.path, problem=problem) from error
+
+
+def _summary(run: Run) -> dict:
     """The line of a run: id, name, note, task, model, strategy, dataset, dataset_id, created, state, metric, value, seconds, step,
     max_steps, attempt. Numbers that are not there yet are None."""
     recipe = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
@@ -101,7 +111,10 @@ def summaries(home: Home) -> list[dict]:
             signature = _signature(run)
             line = known.get(run.id, {}).get(signature)
             if line is None:
-                line = summary(run)
+                try:
+                    line = summary(run)
+                except UserError:
+                    continue  # one damaged run hides no other
                 if line["state"] in ev.TERMINAL:
                     index.save(run.id, signature, line)
             lines.append(line)

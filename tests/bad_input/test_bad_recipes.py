@@ -272,3 +272,32 @@ class TestDisk:
         shutil.rmtree(open_folder / "home")
         (open_folder / "home").write_text("a file")
         refused("data", "report", open_folder / "x.csv", who=somebody)
+
+
+DAMAGE = [
+    ("recipe.yaml", b"data: ["),
+    ("recipe.yaml", b""),
+    ("recipe.yaml", b"just words"),
+    ("recipe.yaml", bytes(200)),
+    ("job.json", b"{"),
+    ("job.json", b"[]"),
+    ("job.json", b""),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGE, ids=str)
+def test_one_damaged_run_hides_no_other(tmp_path, home, refused, name, content):
+    from ftui import jobs
+    from ftui.core import events as ev
+    from ftui.data import intake
+    from ftui.ui import sidebar
+    from tests.ui.conftest import make_run
+
+    dataset = intake.import_file(csv(tmp_path / "x.csv"), home)
+    (bad, job, events), (good, _, _) = make_run(home, dataset), make_run(home, dataset)
+    events.state(ev.STOPPED, exit_code=3)
+    ((bad.path if name == "recipe.yaml" else job.path) / name).write_bytes(content)
+    assert [line["id"] for line in jobs.summaries(home)] == [good.id]
+    listed, _, _ = sidebar.runs(home, "zh", bad.id, "", "")
+    assert good.id in listed
+    assert refused("runs", "show", bad.id)["code"] == "run_broken"
