@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-slow check clean
+.PHONY: run test test-slow check screenshots clean
 
 run: .venv/installed
 	$(BIN)/python app.py
@@ -26,6 +26,9 @@ check: .venv/installed-dev
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	$(BIN)/python -m pip install -q -r requirements-dev.txt
 	touch $@
+
+screenshots: .venv/installed-dev
+	$(BIN)/python benchmarks/screenshots.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache
