@@ -68,6 +68,37 @@
     tabs[(tabs.indexOf(tab) + way + tabs.length) % tabs.length].focus();
   });
 
+  // In a grid of buttons (the confusion matrix) arrow keys go from cell to cell; the tab key passes it in one step.
+  addEventListener("keydown", (event) => {
+    const [down, right] = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key] || [];
+    const cell = event.target.closest?.("[data-grid] td");
+    if (down === undefined || !cell) return;
+    const row = cell.parentElement;
+    const next = row.parentElement.rows[row.rowIndex - 1 + down]?.cells[cell.cellIndex + right]?.querySelector("button");
+    event.preventDefault();
+    if (!next) return;
+    event.target.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+
+  // Copies the text beside a button, also where the page is not served safely enough for the clipboard's own interface.
+  addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const source = button.closest(".snippet").querySelector("pre");
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+    } catch {
+      getSelection().selectAllChildren(source);
+      document.execCommand("copy");
+      getSelection().removeAllRanges();
+    }
+    const words = button.textContent;
+    button.textContent = button.dataset.copy;
+    setTimeout(() => { button.textContent = words; }, 1500);
+  });
+
   window.ftui = {
     lang,
 
@@ -135,6 +166,15 @@
         trigger("click", { pick: target.dataset.pick });
         if (small() && element.closest(".sidebar")) closeSidebar();
       });
+    },
+
+    // What was asked for stands further down: it comes into view, and the keyboard goes on from there.
+    reveal(selector) {
+      const target = document.querySelector(selector);
+      target?.setAttribute("tabindex", "-1");
+      target?.focus({ preventScroll: true });
+      target?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      return [];
     },
 
     // Saves a file that a handler has made.

@@ -12,6 +12,7 @@ from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.events import RUNNING, Writer
 from ftui.core.home import Run, write_json
+from ftui.evaluation import comparing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +39,9 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
             simple = predictor.task.baseline(splits, name)
             if simple:
                 report["baseline"] = {"split": name, **simple}
+            if simple and "predicted" in simple:
+                true, said = (predictions[column].to_pylist() for column in ("label", "prediction"))
+                report["baseline"]["versus"] = comparing.paired(true, report["baseline"].pop("predicted"), said)
         tables.append(predictions.add_column(0, "split", [[name] * predictions.num_rows]))
         metrics |= {f"{name}_{k}": v for k, v in report["splits"][name]["metrics"].items()} if name == "test" else {}
     if tables:

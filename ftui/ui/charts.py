@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_BARS = 20  # labels in a bar chart; the rest is one bar
-MOST_CLASSES = 20  # rows of a confusion matrix, curves of a ROC chart: what can still be read
+MOST_CURVES = 7  # of a ROC chart: what can still be told apart
 MOST_POINTS = 600  # of a line; more than a screen has pixels helps nobody
 
 
@@ -152,83 +152,27 @@ def lengths(data: dict, cut: int | None, lang: str) -> go.Figure | None:
     return figure
 
 
-def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], lang: str) -> go.Figure | None:
-    """Rows are true, columns predicted; the colour is the share of the true label's rows, the text count and share.
-
-    Beyond MOST_CLASSES only the classes with the most rows are drawn (the caller says so)."""
-    import plotly.graph_objects as go
-
-    chosen = most_frequent(matrix)
-    if not chosen:
-        return None
-    counts = [[matrix[i][j] for j in chosen] for i in chosen]
-    totals = [sum(matrix[i]) or 1 for i in chosen]
-    shares = [[n / total for n in row] for row, total in zip(counts, totals, strict=True)]
-    n = len(chosen)
-    ticks = {
-        "tickvals": list(range(n)),
-        "ticktext": [short(labels[i], 14) for i in chosen],
-        "showgrid": False,
-        "ticks": "",
-    }
-    ticks |= {"tickfont": {"size": 12 if n <= 10 else 10, "color": style.INK}}
-    figure = blank(
-        height=max(280, min(620, 130 + 46 * n)),
-        xaxis={
-            **ticks,
-            "title": {"text": languages.text("predicted", lang)},
-            "side": "bottom",
-            "range": [-0.5, n - 0.5],
-        },
-        yaxis={**ticks, "title": {"text": languages.text("true", lang)}, "range": [n - 0.5, -0.5]},
-        margin={"t": 8},
-    )
-    hover = "{}: %{{customdata[0]}}<br>{}: %{{customdata[1]}}<br>%{{customdata[2]:,}} · %{{z:.1%}}<extra></extra>"
-    names = [short(labels[i], 60) for i in chosen]
-    figure.add_trace(
-        go.Heatmap(
-            z=shares,
-            customdata=[[(names[i], names[j], counts[i][j]) for j in range(n)] for i in range(n)],
-            colorscale=[[0, "var(--matrix-0)"], [1, "var(--matrix-1)"]],
-            zmin=0,
-            zmax=1,
-            showscale=False,
-            xgap=3,
-            ygap=3,
-            hovertemplate=hover.format(languages.text("true", lang), languages.text("predicted", lang)),
-        )
-    )
-    if n <= 12:
-        for i in range(n):
-            for j in range(n):
-                text = f"<b>{counts[i][j]:,}</b>" + (f"<br>{shares[i][j]:.0%}" if n <= 8 else "")
-                colour = "#ffffff" if shares[i][j] > 0.5 else style.INK
-                figure.add_annotation(
-                    x=j, y=i, text=text, showarrow=False, font={"color": colour, "size": 13 if n <= 8 else 11}
-                )
-    return figure
-
-
-def most_frequent(matrix: Sequence[Sequence[int]], most: int = MOST_CLASSES) -> list[int]:
-    """Numbers of the classes with the most true rows, in the order of the labels."""
-    support = [sum(row) for row in matrix]
-    return sorted(sorted(range(len(support)), key=lambda i: -support[i])[:most])
-
-
-def roc(curves: Sequence[dict], lang: str) -> go.Figure | None:
-    """True over false positive rate, one line a label; the dashed line is guessing."""
+def roc(curves: Sequence[dict], lang: str, average: dict | None = None, chosen: str | None = None) -> go.Figure | None:
+    """True over false positive rate; the dashed line is guessing. See `_one_a_label`."""
     names = {"x": languages.text("axis_fpr", lang), "y": languages.text("axis_tpr", lang)}
-    return _one_a_label(curves, "auc", "AUC", names, diagonal=True)
+    mean = average and {**average["roc"], "auc": average["auc"], "label": languages.text("macro_average", lang)}
+    return _one_a_label(curves, "auc", "AUC", names, mean, chosen, diagonal=True)
 
 
-def precision_recall(curves: Sequence[dict], lang: str) -> go.Figure | None:
-    """Precision over recall, one line a label."""
+def precision_recall(
+    curves: Sequence[dict], lang: str, average: dict | None = None, chosen: str | None = None
+) -> go.Figure | None:
+    """Precision over recall. See `_one_a_label`."""
     names = {"x": metric_name("recall", lang), "y": metric_name("precision", lang)}
-    figure = _one_a_label(curves, "ap", "AP", names, diagonal=False)
+    mean = average and {**average["pr"], "ap": average["ap"], "label": languages.text("macro_average", lang)}
+    figure = _one_a_label(curves, "ap", "AP", names, mean, chosen, diagonal=False)
     return figure and figure.update_layout(legend={"x": 0.02, "xanchor": "left"})
 
 
-def _one_a_label(curves: Sequence[dict], score: str, score_name: str, names: dict, diagonal: bool) -> go.Figure | None:
+def _one_a_label(
+    curves: Sequence[dict], score: str, score_name: str, names: dict, average: dict | None, chosen: str | None, diagonal: bool
+) -> go.Figure | None:
+    """One line for each label while they are few; beyond MOST_CURVES the average of all and the `chosen` label."""
     import plotly.graph_objects as go
 
     if not curves:
@@ -242,10 +186,16 @@ def _one_a_label(curves: Sequence[dict], score: str, score_name: str, names: dic
     if diagonal:
         guess = {"color": style.BASE, "dash": "dash", "width": 1}
         figure.add_trace(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line=guess, showlegend=False, hoverinfo="skip"))
-    few = sorted(curves, key=lambda curve: -curve[score])[: len(style.SERIES)]
-    for curve, colour in zip(few, style.SERIES, strict=False):
+    many = len(curves) > MOST_CURVES
+    shown = [curve for curve in curves if curve["label"] == chosen] if many else sorted(curves, key=lambda c: -c[score])
+    lines = list(zip(shown, style.SERIES[1:] if average else style.SERIES, strict=False))
+    if average:
+        lines.insert(0, (average, style.TUNED))
+    for curve, colour in lines:
         name = f"{short(curve['label'], 18)} · {score_name} {curve[score]:.3f}"
         trace = go.Scatter(x=curve["x"], y=curve["y"], name=name, mode="lines", line={"color": colour, "width": 2})
+        if curve is average:
+            trace.line.width = 3
         figure.add_trace(trace.update(hovertemplate="%{x:.3f}, %{y:.3f}<extra>" + name + "</extra>"))
     figure.update_layout(showlegend=True)
     return figure

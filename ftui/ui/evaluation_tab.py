@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import math
 from collections.abc import Callable
 
 import gradio as gr
@@ -12,32 +10,33 @@ import gradio as gr
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
-from ftui.core.home import Home, Run
-from ftui.ui import charts, pieces, task_views
-from ftui.ui.page import LATEST, QUIET, Page, View, chart, draw, find_run, go_to, html
+from ftui.core.home import Home
+from ftui.ui import answer_rows, beside, charts, matrix, pieces, task_views
+from ftui.ui.page import BROWSER, LATEST, QUIET, Page, View, chart, draw, find_run, go_to, html, pickable
 from ftui.ui.task_views import evaluation
 
 MAIN = ("accuracy", "f1_macro", "mcc", "loss")
-PAGE_ROWS = 20
 
 # ---- handlers
 
 
 def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
-    """(empty, view, split choice, runs to compare with, comparison, tiles, line, confusion matrix, its note, table of
-    classes, ROC, PR, calibration, confidence, and what `mistakes` gives)."""
+    """(empty, view, split choice, runs to compare with, comparison, tiles, line, simple models beside it, confusion
+    matrix, table of classes, choice of a label, ROC, PR, calibration, confidence, chosen cell, search, and what
+    `answer_rows.show` gives)."""
     report = _report(home, run_id)
     if report is not None and task_views.get(report["task"]):
-        return (gr.HTML(visible=False), gr.Column(visible=False), *([gr.skip()] * 15))
+        return (gr.HTML(visible=False), gr.Column(visible=False), *([gr.skip()] * 20))
     if report is None:
         waiting = "evaluation_wait" if find_run(home, run_id) else "evaluation_empty"
         message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
-        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 15))
+        return (gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 20))
     names = [name for name in ("test", "validation") if name in report["splits"]]
     split = split if split in names else names[0]
     part = report["splits"][split]
     choices = [(languages.text("split_" + name, lang), name) for name in names]
-    shown = len(charts.most_frequent(part["confusion"]))
+    many = len(part["roc"]) > charts.MOST_CURVES
+    curves = [curve["label"] for curve in part["roc"]]
     return (
         gr.HTML(visible=False),
         gr.Column(visible=True),
@@ -45,17 +44,32 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         others(home, lang, run_id),
         "",
         tiles(part, split, lang),
-        caption(report, split, lang),
-        draw(charts.confusion(part["confusion"], report["labels"], lang)),
-        languages.text("confusion_some", lang, n=shown, all=len(report["labels"]))
-        if shown < len(report["labels"])
-        else "",
+        caption(report, lang),
+        beside.simple(report, split, lang),
+        matrix.confusion(part["confusion"], report["labels"], lang),
         class_table(part["per_class"], lang),
-        draw(charts.roc(part["roc"], lang)),
-        draw(charts.precision_recall(part["pr"], lang)),
+        gr.Dropdown(choices=curves, value=curves[0] if many else None, visible=many),
+        *_curves(part, lang, curves[0] if many else None),
         draw(charts.calibration(part["calibration"], lang)),
         draw(charts.confidence(part["confidence"], lang)),
-        *mistakes(home, lang, run_id, split, 1),
+        "",
+        "",
+        *answer_rows.show(home, lang, run_id, split, "", answer_rows.ERRORS, "", 1),
+    )
+
+
+def curves(home: Home, lang: str, run_id: str, split: str | None, label: str | None) -> tuple[str, str]:
+    """(ROC, precision and recall) with the line of one label beside the average."""
+    report = _report(home, run_id)
+    part = (report or {"splits": {}})["splits"].get(split)
+    return _curves(part, lang, label) if part else (gr.skip(), gr.skip())
+
+
+def _curves(part: dict, lang: str, label: str | None) -> tuple[str, str]:
+    average = part.get("average")
+    return (
+        draw(charts.roc(part["roc"], lang, average, label)),
+        draw(charts.precision_recall(part["pr"], lang, average, label)),
     )
 
 
@@ -73,17 +87,14 @@ def tiles(part: dict, split: str, lang: str) -> str:
     return pieces.tiles(items)
 
 
-def caption(report: dict, split: str, lang: str) -> str:
-    """Which checkpoint was measured, and what a simple model makes of the same rows."""
-    lines = []
-    best, simple = report.get("best") or {}, report.get("baseline")
-    if best.get("value") is not None:
-        name, value = charts.metric_name(best["metric"], lang), pieces.number(best["value"])
-        lines.append(languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=value))
-    if simple and simple["split"] == split:
-        f1, accuracy = (pieces.number(simple["metrics"][name]) for name in ("f1_macro", "accuracy"))
-        lines.append(languages.text("baseline", lang, f1=f1, accuracy=accuracy, rows=simple["rows"]))
-    return f'<div class="ft sub">{"<br>".join(lines)}</div>'
+def caption(report: dict, lang: str) -> str:
+    """Which checkpoint was measured."""
+    best = report.get("best") or {}
+    if best.get("value") is None:
+        return ""
+    name, value = charts.metric_name(best["metric"], lang), pieces.number(best["value"])
+    line = languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=value)
+    return f'<div class="ft sub">{line}</div>'
 
 
 def others(home: Home, lang: str, run_id: str) -> dict:
@@ -103,19 +114,7 @@ def compare(home: Home, lang: str, run_id: str, other_id: str | None, split: str
     if mine is None or other is None or not (mine.predictions.exists() and other.predictions.exists()):
         return ""
     told = comparing.compare(other.predictions, mine.predictions, split or "test")
-    if told is None:
-        return pieces.notice(languages.text("nothing_shared", lang), kind="warn")
-    heads = ["", languages.text("other_run", lang), languages.text("this_run", lang), languages.text("difference", lang)]
-    cells = [
-        [charts.metric_name(name, lang), pieces.number(a), pieces.number(b), f"{b - a:+.3f}"]
-        for name, (a, b) in told["metrics"].items()
-    ]
-    low, high = (f"{end:+.3f}" for end in told["interval"])
-    verdict = languages.text("by_chance" if told["chance"] else "not_by_chance", lang, low=low, high=high)
-    counts = languages.text("only_right", lang, mine=told["only_second"], other=told["only_first"], p=f"{told['p_value']:.2g}")
-    rows = languages.text("shared_rows", lang, n=told["rows"])
-    table = pieces.table(heads, cells, numeric=(1, 2, 3))
-    return f'<div class="ft chart-box">{table}<p class="sub">{verdict} {counts} {rows}</p></div>'
+    return beside.runs(told, lang)
 
 
 def class_table(rows: list[dict], lang: str) -> str:
@@ -136,50 +135,14 @@ def class_table(rows: list[dict], lang: str) -> str:
     return f'<div class="ft chart-box"><div class="h">{title}</div><div class="sub">{note}</div><div class="scroll">{table}</div></div>'
 
 
-def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: float) -> tuple:
-    """One page of the rows that the model got wrong, the most confident first: (heading, table, page field)."""
-    run = find_run(home, run_id)
-    if run is None or not run.predictions.exists() or not split:
-        return "", "", gr.skip()
-    wrong, total = _mistakes(run, split)
-    pages = max(1, math.ceil(len(wrong) / PAGE_ROWS))
-    here = min(max(int(number or 1), 1), pages)
-    rows = wrong.slice((here - 1) * PAGE_ROWS, PAGE_ROWS).to_pylist()
-    cells = [
-        [
-            pieces.cell(row["text"]),
-            pieces.pill(row["label"]),
-            pieces.pill(row["prediction"], "wrong"),
-            pieces.number(row["confidence"]),
-        ]
-        for row in rows
-    ]
-    heads = [languages.text(key, lang) for key in ("text", "true", "predicted", "confidence")]
-    title = languages.text("errors_title", lang, n=len(wrong), all=total)
-    table = pieces.table(heads, cells, numeric=(3,), none=languages.text("no_errors", lang))
-    label = languages.text("page_of", lang, pages=pages, n=len(wrong))
-    return (
-        pieces.heading(title, languages.text("errors_note", lang)),
-        table,
-        gr.Number(here, label=label, maximum=pages, visible=pages > 1),
-    )
+def pick(home: Home, lang: str, picked: str, run_id: str, split: str | None, query: str) -> tuple:
+    """A cell of the matrix was chosen: (chosen cell, and what `answer_rows.show` gives)."""
+    return picked, *answer_rows.show(home, lang, run_id, split, picked, None, query, 1)
 
 
-def _mistakes(run: Run, split: str):
-    """(table of wrong rows, most confident first; rows in the split)"""
-    return _read_mistakes(run.predictions, split, run.predictions.stat().st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=8)
-def _read_mistakes(path, split: str, version: int):
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    columns = ["text", "label", "prediction", "confidence"]
-    table = pq.read_table(path, columns=["split", *columns])
-    table = table.filter(pc.equal(table["split"], split))
-    wrong = table.filter(pc.not_equal(table["label"], table["prediction"]))
-    return wrong.select(columns).sort_by([("confidence", "descending")]), table.num_rows
+def back(home: Home, lang: str, run_id: str, split: str | None, query: str) -> tuple:
+    """From the rows of one cell to all errors."""
+    return "", *answer_rows.show(home, lang, run_id, split, "", answer_rows.ERRORS, query, 1)
 
 
 def _report(home: Home, run_id: str) -> dict | None:
@@ -205,55 +168,65 @@ def build(page: Page) -> View:
             line = html(elem_id="best-checkpoint")
             split = gr.Radio([], show_label=False, container=False, elem_id="split-choice", elem_classes=["segments"])
         figures = html(elem_id="figures")
+        simple = html(elem_id="beside")
         other = gr.Dropdown([], label=t("compare_with"), elem_id="compare-with", visible=False)
         comparison = html(elem_id="comparison")
         with gr.Row(equal_height=True):
             with gr.Column(min_width=300):
-                confusion = chart(t("confusion"), t("confusion_note"), elem_id="chart-confusion")
-                some = html(elem_id="confusion-some")
+                confusion = pickable(elem_id="confusion")
             with gr.Column(min_width=300):
                 classes = html(elem_id="per-class")
+        with gr.Column(elem_id="answer-rows"):
+            title = html(elem_id="errors-title")
+            with gr.Row(elem_classes=["table-tools"]):
+                query = gr.Textbox(
+                    show_label=False, container=False, placeholder=t("search_answers"), elem_id="search-answers", min_width=180
+                )
+                choices = [(t("rows_errors"), answer_rows.ERRORS), (t("rows_every"), answer_rows.ALL)]
+                kind = gr.Radio(
+                    choices, value=answer_rows.ERRORS, show_label=False, container=False, elem_id="rows-kind",
+                    elem_classes=["segments"],
+                )  # fmt: skip
+                all_errors = gr.Button(t("all_errors"), visible=False, elem_id="all-errors", elem_classes=["tight"])
+                save = gr.Button(t("save_predictions"), elem_id="save-predictions", elem_classes=["tight"])
+            table = html(elem_id="errors")
+            number = gr.Number(
+                1, minimum=1, precision=0, label="", elem_id="errors-page", elem_classes=["pager"], visible=False
+            )
+        label = gr.Dropdown([], label=t("curve_of"), elem_id="curve-of", visible=False)
         with gr.Row(equal_height=True):
             roc = _column(t, "roc")
             pr = _column(t, "pr")
         with gr.Row(equal_height=True):
             calibration = _column(t, "calibration")
             confidence = _column(t, "confidence")
-        title = html(elem_id="errors-title")
-        table = html(elem_id="errors")
-        number = gr.Number(
-            1, minimum=1, precision=0, label="", elem_id="errors-page", elem_classes=["pager"], visible=False
-        )
     with gr.Row(elem_classes=["onward"]):
         onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
 
-    listed = [title, table, number]
-    outputs = [
-        nothing,
-        content,
-        split,
-        other,
-        comparison,
-        figures,
-        line,
-        confusion,
-        some,
-        classes,
-        roc,
-        pr,
-        calibration,
-        confidence,
-        *listed,
-    ]
+    chosen = gr.State("")  # the cell of the matrix
+    listed = [title, all_errors, kind, table, number]
+    outputs = [nothing, content, split, other, comparison, figures, line, simple, confusion, classes, label, roc, pr]
+    outputs += [calibration, confidence, chosen, query, *listed]
+    asked = [page.run, split, chosen, kind, query]
     split.input(page.bind(show), [page.run, split], outputs, **LATEST)
     other.input(page.bind(compare), [page.run, other, split], [comparison], **LATEST)
-    number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
+    label.input(page.bind(curves), [page.run, split, label], [roc, pr], **LATEST)
+    number.input(page.bind(answer_rows.show), [*asked, number], listed, **LATEST)
+    gr.on([kind.input, query.input], page.bind(_from_the_first), asked, listed, **LATEST)
+    picked = confusion.click(page.bind(pick, event=True), [page.run, split, query], [chosen, *listed], **QUIET)
+    picked.success(None, [], [], js="() => ftui.reveal('#errors-title')", **BROWSER)
+    all_errors.click(page.bind(back), [page.run, split, query], [chosen, *listed], **QUIET)
+    page.offer(save, answer_rows.save, [page.run])
     onward.click(lambda: go_to("playground"), [], [page.tabs], **QUIET)
 
     def show_all(home: Home, lang: str, run_id: str, chosen: str | None, other_split: str | None) -> tuple:
         return (*show(home, lang, run_id, chosen), *other_tasks.handler(home, lang, run_id, other_split))
 
     return View(show_all, [page.run, split, other_tasks.inputs[1]], [*outputs, *other_tasks.outputs])
+
+
+def _from_the_first(home: Home, lang: str, *asked) -> tuple:
+    return answer_rows.show(home, lang, *asked, 1)
 
 
 def _column(t: Callable[[str], str], name: str) -> gr.HTML:

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from ftui.ui.page import TABS
 
 READY = {  # what a tab shows when it is there in full
-    "data": "#rows table", "tune": "#start-training", "log": "#log-lines .log div", "evaluation": "#chart-confusion",
+    "data": "#rows table", "tune": "#start-training", "log": "#log-lines .log div", "evaluation": "#confusion table",
     "playground": "#question", "export": "#artefacts table",
 }  # fmt: skip
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")

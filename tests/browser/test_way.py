@@ -55,7 +55,7 @@ def test_the_chinese_sample_from_start_to_answer(ui, open_page):
 
     page.locator("#see-evaluation").click()
     expect(page.locator("#figures")).to_contain_text("0.")
-    expect(page.locator("#chart-confusion")).to_contain_text("正面")
+    expect(page.locator("#confusion")).to_contain_text("正面")
     expect(page.locator("#per-class")).to_contain_text("负面")
     page.locator("#try-it").click()
     page.locator("#question textarea").fill("物流很快，质量也很好，非常满意")

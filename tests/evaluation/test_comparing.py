@@ -49,7 +49,25 @@ def test_only_shared_rows_count(three, tmp_path):
     half = predictions(tmp_path / "half", true[:100], good[:100])
     assert comparing.compare(good_path, half)["rows"] == 100
     other = predictions(tmp_path / "other", ["z"] * 5, ["z"] * 5)
-    assert comparing.compare(good_path, other) is None
+    assert comparing.compare(good_path, other) == {"tested": [400, 5], "shared": 0}
+
+
+def test_too_few_shared_rows_are_no_comparison(three, tmp_path):
+    true, good, *_ = three
+    table = pq.read_table(predictions(tmp_path / "a", true[:100], good[:100]))
+    moved = table.set_column(1, "row", pa.array(range(60, 160)))
+    pq.write_table(moved, tmp_path / "b")
+    told = comparing.compare(tmp_path / "a", tmp_path / "b")
+    assert told["tested"] == [100, 100]
+    assert "metrics" not in told
+
+
+def test_each_run_has_an_interval_of_its_own(three):
+    true, good, good_path, bad, bad_path = three
+    told = comparing.compare(bad_path, good_path)
+    for values, ends in zip(told["metrics"]["accuracy"], told["intervals"]["accuracy"], strict=True):
+        assert ends[0] < values < ends[1]
+    assert told["intervals"]["f1_macro"][0][1] < told["intervals"]["f1_macro"][1][0]
 
 
 def test_the_interval_holds_the_value_and_is_that_of_drawing_rows(three):
@@ -71,6 +89,9 @@ def test_tfidf_learns_in_both_languages():
     told = tfidf.score(table.slice(0, 200), table.slice(200))
     assert told["metrics"]["accuracy"] > 0.95
     assert told["rows"] == 200
+    assert len(told["predicted"]) == 100
+    assert told["majority"]["metrics"]["accuracy"] == pytest.approx(0.5)
+    assert told["majority"]["label"] in {label for _, label in rows}
     english = pa.table({"text": ["good film", "bad film"] * 30, "label": ["p", "n"] * 30})
     assert tfidf.score(english, english)["metrics"]["accuracy"] == 1
 
@@ -92,3 +113,25 @@ def test_report_with_a_label_that_never_occurs():
     told = classification_report.build(scores, np.array([0, 1, 1, 0]), ["a", "b", "c"], {})
     assert told["per_class"][2]["support"] == 0
     assert {curve["label"] for curve in told["roc"]} == {"a", "b"}
+
+
+def test_the_average_curve_counts_every_label_the_same():
+    rng = np.random.default_rng(3)
+    true = rng.choice(4, 300, p=[0.7, 0.1, 0.1, 0.1])
+    scores = rng.dirichlet(np.ones(4), 300) + np.eye(4)[true] * 0.5
+    scores /= scores.sum(1, keepdims=True)
+    told = classification_report.build(scores, true, list("abcd"), {})
+    assert told["average"]["auc"] == pytest.approx(np.mean([curve["auc"] for curve in told["roc"]]))
+    assert told["average"]["ap"] == pytest.approx(np.mean([curve["ap"] for curve in told["pr"]]))
+    assert told["average"]["auc"] == pytest.approx(np.trapezoid(told["average"]["roc"]["y"], told["average"]["roc"]["x"]), abs=0.01)
+    assert classification_report.build(scores[:, :2], true.clip(0, 1), ["a", "b"], {})["average"] is None
+
+
+def test_many_labels_have_all_their_curves_in_little_room():
+    import json
+
+    rng = np.random.default_rng(4)
+    true = np.arange(3000) % 150
+    told = classification_report.build(rng.dirichlet(np.ones(150), 3000), true, [f"c{i}" for i in range(150)], {})
+    assert len(told["roc"]) == len(told["pr"]) == 150
+    assert len(json.dumps(told)) < 500_000

@@ -51,21 +51,6 @@ def test_the_cut_is_marked_where_it_lies_in_the_chart():
     assert charts.lengths(data, None, "zh").layout.xaxis.title.text == "token 数"
 
 
-def test_the_confusion_matrix_shows_counts_and_shares_of_the_true_label():
-    figure = charts.confusion([[90, 10], [5, 15]], ["正面", "负面"], "zh")
-    assert [list(row) for row in figure.data[0].z] == [[0.9, 0.1], [0.25, 0.75]]
-    assert "<b>90</b><br>90%" in [note.text for note in figure.layout.annotations]
-    assert list(figure.layout.xaxis.ticktext) == ["正面", "负面"]
-
-
-def test_of_many_classes_the_most_frequent_are_drawn():
-    n = 300
-    matrix = [[i if i == j else 0 for j in range(n)] for i in range(n)]
-    figure = charts.confusion(matrix, [f"c{i}" for i in range(n)], "en")
-    assert len(figure.data[0].z) == charts.MOST_CLASSES
-    assert "c299" in figure.layout.xaxis.ticktext and "c0" not in figure.layout.xaxis.ticktext
-
-
 def test_roc_and_precision_recall_name_label_and_area():
     roc = charts.roc([{"label": "正面", "auc": 0.97, "x": [0, 1], "y": [0, 1]}], "zh")
     assert roc.data[-1].name == "正面 · AUC 0.970"

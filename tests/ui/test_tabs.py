@@ -12,6 +12,7 @@ from ftui import jobs
 from ftui.core import recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
+from tests.ui.conftest import make_run
 from ftui.ui import data_tab, evaluation_tab, export_tab, form, playground_tab, sidebar, tune_tab
 
 COLUMNS = ("评论内容", "情感标签")
@@ -131,29 +132,35 @@ class TestEvaluation:
         assert not shown[0].visible and shown[1].visible and shown[2].value == "test"
         assert "0.800" in shown[5] and "test, 60 rows" in shown[5]
         assert "step 20" in shown[6]
-        assert all(json.loads(figure)["data"] for figure in (shown[7], *shown[10:14]))
-        assert "12 of 60" in shown[14]
-        assert "正面" in shown[9]
+        assert shown[7] == ""  # no simple model was measured beside it
+        assert shown[8].count("<button") == 4 and "正面" in shown[9]
+        assert all(json.loads(figure)["data"] for figure in shown[11:15])
+        assert "12 of 60" in shown[17]
 
     def test_the_other_split(self, home: Home, finished):
         assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[5]
 
     def test_two_runs_side_by_side(self, home: Home, finished):
         told = evaluation_tab.compare(home, "en", finished.id, finished.id, "test")
-        assert "+0.000" in told and "may well be chance" in told and "60 shared rows" in told
+        assert "+0.000" in told and "may well be chance" in told and "60 rows that both" in told
+        assert told.count('class="k-tuned"') == told.count('class="k-other"') == 2
         assert evaluation_tab.compare(home, "en", finished.id, None, "test") == ""
         assert evaluation_tab.others(home, "en", finished.id).visible is False  # there is no other run
 
-    def test_errors_are_listed_most_confident_first(self, home: Home, finished):
-        title, table, page = evaluation_tab.mistakes(home, "en", finished.id, "test", 1)
-        assert "12 of 60" in title and page.visible is False
-        sure = [float(part.split("<")[0]) for part in table.split('<td class="num">')[1:]]
-        assert len(sure) == 12 and sure == sorted(sure, reverse=True)
+    def test_runs_tested_on_other_rows_are_refused_in_words(self, home: Home, finished, dataset):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        other, *_ = make_run(home, dataset)
+        table = pq.read_table(finished.predictions)
+        pq.write_table(table.set_column(1, "row", pa.array(range(500, 500 + len(table)))), other.predictions)
+        told = evaluation_tab.compare(home, "en", finished.id, other.id, "test")
+        assert "different rows (this run 60, the other 60, in common 0)" in told and "<table" not in told
 
     def test_a_run_without_results_says_when_they_come(self, home: Home, running):
         shown = evaluation_tab.show(home, "en", running[0].id, None)
         assert shown[0].visible and "Not evaluated yet" in shown[0].value
-        assert evaluation_tab.mistakes(home, "en", running[0].id, "test", 1)[:2] == ("", "")
+        assert len(shown) == 22
 
 
 class Answers(BaseHTTPRequestHandler):

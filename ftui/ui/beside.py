@@ -1,0 +1,87 @@
+"""A model beside others: the simple ways on the same rows, another run. Bars with their intervals, and a verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from ftui.core import languages
+from ftui.ui import charts, pieces
+
+METRICS = ("f1_macro", "accuracy")
+
+
+def bars(lines: Sequence[tuple[str, str, float, Sequence[float] | None]], label: str, lang: str) -> str:
+    """One bar for each (name, kind of colour, value between 0 and 1, [low, high] or None); the line on it is the interval."""
+    rows = ""
+    for name, kind, value, ends in lines:
+        whisker, words = "", ""
+        if ends:
+            low, high = (min(max(end, 0.0), 1.0) for end in ends)
+            whisker = f'<u style="left:{low * 100:.2f}%;width:{(high - low) * 100:.2f}%"></u>'
+            words = f"{pieces.number(low)}–{pieces.number(high)}"
+        told = f"{name}: {label} {pieces.number(value)} {words}"
+        rows += (
+            f'<div class="name">{escape(name)}</div>'
+            f'<div class="span" role="img" aria-label="{escape(told)}"><i class="k-{kind}" style="width:{value * 100:.2f}%"></i>{whisker}</div>'
+            f'<div class="value"><b>{pieces.number(value)}</b> <small>{words}</small></div>'
+        )
+    return f'<div class="beside">{rows}</div>'
+
+
+def simple(report: dict, split: str, lang: str) -> str:
+    """The tuned model beside TF-IDF and always saying the most frequent label; empty where that was not measured."""
+    told = report.get("baseline")
+    if not told or told["split"] != split or "f1_macro" not in told["metrics"]:
+        return ""
+    part = report["splits"][split]
+    metric = charts.metric_name("f1_macro", lang)
+    lines = [
+        (languages.text("tuned_model", lang), "tuned", part["metrics"]["f1_macro"], part.get("interval", {}).get("f1_macro")),
+        (languages.text("tfidf_model", lang), "base", told["metrics"]["f1_macro"], told.get("interval", {}).get("f1_macro")),
+    ]
+    majority = told.get("majority")
+    if majority:
+        name = languages.text("majority_model", lang, label=" ".join(majority["label"].split())[:24])
+        lines.append((name, "least", majority["metrics"]["f1_macro"], majority["interval"].get("f1_macro")))
+    where = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
+    note = languages.text("beside_note", lang, metric=metric, where=where, rows=told["rows"])
+    title = languages.text("beside_title", lang)
+    head = f'<div class="h">{escape(title)}</div><div class="sub">{escape(note)}</div>'
+    return f'<div class="ft chart-box">{head}{bars(lines, metric, lang)}{_verdict(told.get("versus"), lang)}</div>'
+
+
+def _verdict(versus: dict | None, lang: str) -> str:
+    """Whether fine-tuning was worth it, said plainly; where it was not, what to do."""
+    if not versus:
+        return ""
+    low, high = (f"{end:+.3f}" for end in versus["interval"])
+    key = "simple_equal" if versus["chance"] else "simple_beaten" if versus["difference"] > 0 else "simple_wins"
+    text = languages.text(key, lang, difference=f"{abs(versus['difference']):.3f}", low=low, high=high)
+    if key == "simple_beaten":
+        return f'<p class="sub verdict">✓ {escape(text)}</p>'
+    return pieces.notice(text, languages.text("simple_what_to_do", lang), kind="warn")
+
+
+def runs(told: dict, lang: str) -> str:
+    """Two runs on the rows that both were tested on (see ftui.evaluation.comparing.compare), or why that says nothing."""
+    other, mine = told["tested"]
+    if "metrics" not in told:
+        text = languages.text("nothing_shared", lang, mine=mine, other=other, shared=told["shared"])
+        return pieces.notice(text, languages.text("nothing_shared_hint", lang), kind="warn")
+    names = (languages.text("this_run", lang), languages.text("other_run", lang))
+    charts_of = ""
+    for metric in METRICS:
+        (a, b), (ends_a, ends_b) = told["metrics"][metric], told["intervals"][metric]
+        word = charts.metric_name(metric, lang)
+        lines = [(names[0], "tuned", b, ends_b), (names[1], "other", a, ends_a)]
+        difference = languages.text("difference_of", lang, n=f"{b - a:+.3f}")
+        charts_of += f'<div><div class="k">{escape(word)} <b>{escape(difference)}</b></div>{bars(lines, word, lang)}</div>'
+    low, high = (f"{end:+.3f}" for end in told["interval"])
+    key = "by_chance" if told["chance"] else "better_run" if told["difference"] > 0 else "worse_run"
+    verdict = languages.text(key, lang, low=low, high=high)
+    counts = languages.text("only_right", lang, mine=told["only_second"], other=told["only_first"], p=f"{told['p_value']:.2g}")
+    rows = languages.text("shared_rows", lang, n=told["rows"], mine=mine, other=other)
+    mark = "≈" if told["chance"] else "▲" if told["difference"] > 0 else "▼"
+    text = f'<p class="verdict"><b>{mark} {escape(verdict)}</b></p><p class="sub">{escape(counts)} {escape(rows)}</p>'
+    return f'<div class="ft chart-box"><div class="pairs">{charts_of}</div>{text}</div>'
