@@ -207,6 +207,59 @@ def runs_delete(run: str, home: HomeOption = None, as_json: JsonOption = False) 
     _print({"run": found.id, "status": "deleted"}) if as_json else print(f"{found.id} deleted")
 
 
+@runs_app.command("rename")
+def runs_rename(run: str, name: str, home: HomeOption = None) -> None:
+    """Give a run a name; an empty one takes it away."""
+    homes.resolve(home).run(run).write_about(name=name)
+
+
+@runs_app.command("note")
+def runs_note(run: str, note: str, home: HomeOption = None) -> None:
+    """Note something beside a run."""
+    homes.resolve(home).run(run).write_about(note=note)
+
+
+@runs_app.command("first")
+def runs_first(run: str, home: HomeOption = None) -> None:
+    """Let a waiting run be the next one."""
+    from ftui.jobs import queue
+
+    found = homes.resolve(home).run(run)
+    queue.move(found, 0)
+    print(" ".join(queue.waiting(found.home)))
+
+
+@app.command()
+def disk(
+    clean: Annotated[bool, typer.Option("--clean", help="Remove what nobody could want back (after a question).")] = False,
+    part: Annotated[list[str] | None, typer.Option("--part", help="With --clean: this part only; may be given several times.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --clean: without the question.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What takes up the disk, and clean it up."""
+    from ftui.jobs import disk as disks
+
+    found = homes.resolve(home)
+    freed: dict[str, int] = {}
+    if clean:
+        parts = part or [name for name, safe in disks.PARTS.items() if safe]
+        freeable = disks.removable(found)
+        question = ", ".join(f"{name} {freeable.get(name, 0) / 1e6:.1f} MB" for name in parts)
+        if yes or typer.confirm(f"Remove {question}?", err=True):
+            freed = disks.clean(found, parts)
+    use = disks.use(found)
+    if as_json:
+        _print({**use, "removable": disks.removable(found), "removed": freed})
+        return
+    for name, size in use.items():
+        print(f"{name:<21} {size / 1e6:>12,.1f} MB")
+    for name, size in disks.removable(found).items():
+        print(f"removable: {name:<21} {size / 1e6:>1,.1f} MB")
+    for name, size in freed.items():
+        print(f"removed: {name:<21} {size / 1e6:>1,.1f} MB")
+
+
 @data_app.command("report")
 def data_report(
     file: Path,

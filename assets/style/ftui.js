@@ -204,16 +204,5 @@
       }
       return [];
     },
-
-    // Follows the end of the log unless the reader has scrolled up.
-    follow(element, watch) {
-      let atEnd = true;
-      const log = () => element.querySelector(".log");
-      element.addEventListener("scroll", () => { const l = log(); atEnd = l.scrollHeight - l.scrollTop - l.clientHeight < 40; }, true);
-      const down = () => { const l = log(); if (l && atEnd) l.scrollTop = l.scrollHeight; };
-      watch("value", () => requestAnimationFrame(down));
-      new ResizeObserver(down).observe(element);
-      down();
-    },
   };
 })();

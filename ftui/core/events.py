@@ -104,20 +104,3 @@ def _is_sound(event: object) -> bool:
 def last(events: list[dict], type: str) -> dict | None:
     """The newest event of a type, or None."""
     return next((event for event in reversed(events) if event["type"] == type), None)
-
-
-def curves(events: list[dict]) -> dict[str, list[tuple[float, float]]]:
-    """{metric: [(step, value)]}. After a resume steps may appear twice: the last attempt's stay."""
-    points: dict[str, dict[float, float]] = {}
-    attempt = 0
-    for event in events:
-        if event["type"] != "metric":
-            continue
-        if event["attempt"] > attempt:  # what this attempt does again is forgotten, also steps that it has not reached yet
-            attempt = event["attempt"]
-            for series in points.values():
-                for step in [s for s in series if s >= event["step"]]:
-                    del series[step]
-        for name, value in event["values"].items():
-            points.setdefault(name, {})[event["step"]] = value
-    return {name: sorted(series.items()) for name, series in points.items()}

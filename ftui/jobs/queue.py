@@ -62,11 +62,14 @@ def waiting(home: Home) -> list[str]:
     return [_run(path) for path in _waiting(home.queue)]
 
 
-def put_first(run: Run) -> None:
-    """Let a waiting run be the next one."""
-    folder = run.home.queue
-    others = [other for other in _first(folder) if other != run.id and other in waiting(run.home)]
-    write_json(folder / "first.json", [run.id, *others])
+def move(run: Run, place: int) -> None:
+    """Let a waiting run be at this place (0: the next one). Does nothing where it waits no more."""
+    order = waiting(run.home)
+    if run.id not in order:
+        return
+    order.remove(run.id)
+    order.insert(max(0, place), run.id)
+    write_json(run.home.queue / "first.json", order)
 
 
 def _waiting(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """What state is a job in, and what is to be said of a run in one line? Derived from disk at each question."""
 
+import json
 import time
 
 import yaml
@@ -9,26 +10,34 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, Job, Run
 from ftui.core.index import Index
 from ftui.jobs import processes
+from ftui.jobs.following import follow
 
-FORM = "2"  # of a summary; another one makes the index forget what it remembers
+FORM = "3"  # of a summary; another one makes the index forget what it remembers
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SILENCE = 60.0  # seconds without a heartbeat after which a job on another host counts as lost
 
 
-def state(job: Job, events: list[dict] | None = None) -> str:
+def state(job: Job) -> str:
     """One of queued, starting, running, stopping, finished, failed, stopped, lost.
 
     Follows from the events of the latest attempt, the process (on this host) or its heartbeat (elsewhere).
     """
     card = job.card()
-    events = ev.read(job.events)[0] if events is None else events
-    last = ev.last([e for e in events if e["attempt"] == card["attempt"]], "state")
-    if last and last["state"] in ev.TERMINAL:
-        return last["state"]
+    last = _told(job, card)
+    if last in ev.TERMINAL:
+        return str(last)
     if not _lives(job, card):
-        return ev.LOST
+        last = _told(job, card)  # it may have written its end since
+        return str(last) if last in ev.TERMINAL else ev.LOST
     if job.stop.exists():
         return ev.STOPPING
-    return last["state"] if last else ev.QUEUED
+    return last or ev.QUEUED
+
+
+def _told(job: Job, card: dict) -> str | None:
+    """The newest state that the latest attempt has written."""
+    told = follow(job)
+    return told.state if told.attempt == card["attempt"] else None
 
 
 def _lives(job: Job, card: dict) -> bool:
@@ -51,24 +60,20 @@ def summary(run: Run) -> dict:
 
 def _summary(run: Run) -> dict:
     """The line of a run: id, name, note, task, model, strategy, dataset, dataset_id, created, state, metric, value, seconds, step,
-    max_steps, attempt. Numbers that are not there yet are None."""
-    recipe = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+    max_steps, attempt. `seconds` are those of work, without waiting. Numbers that are not there yet are None."""
+    recipe = yaml.load(run.recipe.read_text(encoding="utf-8"), Loader=_LOADER)
     job = run.training()
     assert job is not None, "a run has a recipe only once it has its job"
-    events, _ = ev.read(job.events)
-    progress = ev.last(events, "progress") or {}
-    metrics: dict[str, float] = {}
-    for event in events:
-        if event["type"] == "metric":
-            metrics |= event["values"]
-    metric, value = _main_metric(recipe["task"], metrics)
     card = job.card()
-    current = state(job, events)
-    end = events[-1]["time"] if events and current in ev.TERMINAL else time.time()
+    current = state(job)
+    told = follow(job)
+    progress = told.progress or {}
+    metric, value = _main_metric(recipe["task"], told.values)
+    now = told.newest if told.newest and current in ev.TERMINAL else time.time()
     data = (run.path / recipe["data"]["path"]).resolve()
     try:
-        dataset = yaml.safe_load((data / "card.json").read_text(encoding="utf-8"))["name"]
-    except (OSError, KeyError):
+        dataset = json.loads((data / "card.json").read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError):
         dataset = data.name
     about = run.about()
     return {
@@ -84,7 +89,7 @@ def _summary(run: Run) -> dict:
         "state": current,
         "metric": metric,
         "value": value,
-        "seconds": max(0.0, end - card["created"]),
+        "seconds": told.seconds(now),
         "step": progress.get("step"),
         "max_steps": progress.get("max_steps"),
         "attempt": card["attempt"],

@@ -13,7 +13,7 @@ from html import escape
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # noqa: E402
-from fastapi import FastAPI  # noqa: E402
+from fastapi import FastAPI, Request  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
 from ftui import jobs  # noqa: E402
@@ -21,7 +21,20 @@ from ftui.core import access, languages  # noqa: E402
 from ftui.core.access import DEMO, LOCAL, PRIVATE, Access  # noqa: E402
 from ftui.core.errors import UserError  # noqa: E402
 from ftui.core.home import Home  # noqa: E402
-from ftui.ui import data_tab, evaluation_tab, export_tab, guard, log_tab, playground_tab, sidebar, style, tune_tab, web  # noqa: E402
+from ftui.ui import (  # noqa: E402
+    data_tab,
+    dialogs,
+    evaluation_tab,
+    export_tab,
+    guard,
+    live,
+    log_tab,
+    playground_tab,
+    sidebar,
+    style,
+    tune_tab,
+    web,
+)
 from ftui.ui.page import BROWSER, LATEST, QUIET, TABS, Page, View, go_to  # noqa: E402
 
 LARGEST_UPLOAD = "4gb"
@@ -48,6 +61,7 @@ def build(home_of: Callable[[gr.Request | None], Home], lang: str, way: Access =
             listed = sidebar.build(page)
         with gr.Column(elem_id="main"):
             strip = sidebar.build_strip(page)
+            dialogs.build(page, listed, strip)
             tabs.render()
             with tabs:
                 views = _tabs(page)
@@ -72,14 +86,14 @@ def _tabs(page: Page) -> dict[str, View]:
             elif name == "tune":
                 views[name] = tune_tab.build(page, choice)
             elif name == "log":
-                log_tab.build(page)  # follows its run by itself, with a timer
+                log_tab.build(page)  # follows its run by itself (see ftui.ui.live)
             else:
                 views[name] = builders[name](page)
         item.select(None, [], [page.tab], js=f"() => ftui.opened('{name}')", **BROWSER)
     return views
 
 
-def _conduct(demo: gr.Blocks, page: Page, views: dict[str, View], strip: gr.HTML, listed: list) -> None:
+def _conduct(demo: gr.Blocks, page: Page, views: dict[str, View], strip: gr.HTML, listed: sidebar.Listed) -> None:
     """Keep strip, list and the open tab up to date, with one request for each change of what is chosen.
 
     The Data tab is brought up to date whenever another data set is chosen, also unseen: Fine-tune reads its controls.
@@ -90,15 +104,17 @@ def _conduct(demo: gr.Blocks, page: Page, views: dict[str, View], strip: gr.HTML
         page.data,
         page.run,
         page.tab,
-        listed[1],
+        listed.shown,
+        listed.find,
         page.pulse,
         seen,
         *(i for v in views.values() for i in v.inputs),
     ]
-    outputs = [strip, *listed, seen, *(o for v in views.values() for o in v.outputs)]
+    outputs = [strip, *listed.outputs(page), seen, *(o for v in views.values() for o in v.outputs)]
 
-    def refresh(home: Home, lang: str, data_id: str, run_id: str, tab: str, shown: str, pulse: str, seen: dict, *rest):
-        sent = [sidebar.strip(home, lang, data_id, run_id), *sidebar.runs(home, lang, run_id, shown, pulse)]
+    def refresh(home: Home, lang: str, data_id: str, run_id: str, tab: str, shown: str, find: str, pulse: str, seen: dict, *rest):
+        listed = sidebar.runs(home, lang, run_id, shown, find, pulse, page.way)
+        sent = [sidebar.strip(home, lang, data_id, run_id), *listed]
         parts, now = [], dict(seen)
         for name, view in views.items():
             own, rest = rest[: len(view.inputs)], rest[len(view.inputs) :]
@@ -139,7 +155,7 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL)
     app = FastAPI(title="ftui", openapi_url=None)
     web.add_routes(app, way)
 
-    def home_of(request: gr.Request | None) -> Home:
+    def home_of(request: gr.Request | Request | None) -> Home:
         mine = way.home(home, request.cookies.get(web.VISITOR) if request else None)
         if way.lifetime is not None:
             mine.path.mkdir(parents=True, exist_ok=True)
@@ -164,6 +180,12 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL)
     first, *others = (route.app for route in app.routes if isinstance(route, Mount))
     for other in others:  # one login for both languages
         other.tokens, other.cookie_id = first.tokens, first.cookie_id
+
+    def admitted(request: Request) -> bool:
+        cookies = (f"access-token{kind}-{first.cookie_id}" for kind in ("", "-unsecure"))  # as Gradio itself asks
+        return auth is None or any(request.cookies.get(name) in first.tokens for name in cookies)
+
+    live.add_route(app, home_of, admitted)
     return app
 
 

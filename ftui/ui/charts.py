@@ -10,71 +10,122 @@ from ftui.core import languages
 from ftui.ui import style
 
 if TYPE_CHECKING:
+    import numpy as np
     import plotly.graph_objects as go
+
+    Points = Sequence[tuple[float, float]] | np.ndarray  # each a step and a value, in the order of steps
 
 MOST_BARS = 20  # labels in a bar chart; the rest is one bar
 MOST_CURVES = 7  # of a ROC chart: what can still be told apart
 MOST_POINTS = 600  # of a line; more than a screen has pixels helps nobody
 
 
-def curves(series: dict[str, Sequence[tuple[float, float]]], lang: str, log_scale: bool = False) -> go.Figure | None:
-    """Metrics over steps: {"loss": [(step, value)], "validation_loss": ...}. The prefix chooses colour and word."""
-    import plotly.graph_objects as go
+def curves(series: dict[str, Points], lang: str, log_scale: bool = False, smoothing: float = 0.0) -> go.Figure | None:
+    """Metrics over steps: {"loss": [(step, value)], "validation_loss": ...}. The prefix chooses colour and word.
 
-    shown = {name: points for name, points in series.items() if points}
+    With `smoothing` between 0 and 1 what was measured while training is drawn smooth, the measured line faint behind.
+    """
+    shown = {name: points for name, points in series.items() if len(points)}
     if not shown:
         return None
     several = {_bare(name) for name in shown}
+    one_split = len({name.partition("_")[0] for name in shown}) == 1  # then the card says which
     figure = blank(
         xaxis={"title": {"text": languages.text("axis_step", lang)}, "rangemode": "tozero"},
         yaxis={"type": "log" if log_scale else "linear"},
     )
     dashes = ["solid", "dot", "dash", "dashdot"]
     for name, points in shown.items():
-        points = thin(points)
         split = next((s for s in ("validation", "test") if name.startswith(s + "_")), "train")
         colour = {"train": style.TRAIN, "validation": style.VALIDATION, "test": style.TEST}[split]
-        word = languages.text("split_" + split, lang) if len(several) == 1 else metric_name(name, lang)
-        few = len(points) <= 30
-        figure.add_trace(
-            go.Scatter(
-                x=[step for step, _ in points],
-                y=[value for _, value in points],
-                name=word,
-                mode="lines+markers" if few else "lines",
-                line={
-                    "color": colour,
-                    "width": 2,
-                    "dash": dashes[sorted(several).index(_bare(name)) % 4] if len(several) > 1 else "solid",
-                },
-                marker={"size": 6},
-                hovertemplate="%{y:.4g}<extra>" + escape(word) + " · %{x}</extra>",
-            )
-        )
+        word = languages.text("split_" + split, lang) if len(several) == 1 else metric_name(_bare(name) if one_split else name, lang)
+        dash = dashes[sorted(several).index(_bare(name)) % 4] if len(several) > 1 else "solid"
+        for trace in _traces(points, word, colour, smoothing if split == "train" else 0.0):
+            figure.add_trace(trace.update(line={"dash": dash}))
     figure.update_layout(showlegend=len(shown) > 1, uirevision="same", margin={"t": 30 if len(shown) > 1 else 10})
     return figure
 
 
-def line(points: Sequence[tuple[float, float]], name: str, lang: str, colour: str = style.TRAIN) -> go.Figure | None:
-    """One quantity over steps, such as the learning rate."""
-    if not points:
+def rate_and_norm(series: dict[str, Points], lang: str, smoothing: float = 0.0) -> go.Figure | None:
+    """Learning rate above, gradient norm below, over the same steps."""
+    parts = [
+        ("learning_rate", style.TUNED, 0.0, "y", [0.58, 0.94]),
+        ("grad_norm", style.BASE, smoothing, "y2", [0, 0.36]),
+    ]
+    if not any(len(series.get(name, ())) for name, *_ in parts):
         return None
-    figure = curves({name: points}, lang)
-    figure.update_traces(line={"color": colour}, mode="lines")
-    figure.update_layout(height=180, yaxis={"exponentformat": "power", "nticks": 4})
+    figure = blank(xaxis={"title": {"text": languages.text("axis_step", lang)}, "rangemode": "tozero"})
+    figure.update_layout(uirevision="same", showlegend=False, xaxis={"anchor": "y2"})
+    for name, colour, smooth, axis, place in parts:
+        word = metric_name(name, lang)
+        scale = {**style.AXIS, "domain": place, "nticks": 4, "exponentformat": "power"}
+        figure.update_layout({"yaxis" + axis[1:]: scale})
+        figure.add_annotation(
+            x=0, y=place[1], xref="paper", yref="paper", text=word, showarrow=False, xanchor="left", yanchor="bottom",
+            font={"color": style.SUBDUED, "size": 11.5},
+        )  # fmt: skip
+        for trace in _traces(series.get(name, ()), word, colour, smooth):
+            figure.add_trace(trace.update(yaxis=axis))
     return figure
 
 
-def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+def _traces(points: Points, word: str, colour: str, smoothing: float) -> list[go.Scatter]:
+    """A line, or a smooth one with what was measured faint behind it."""
+    import plotly.graph_objects as go
+
+    if not len(points):
+        return []
+    few = len(points) <= 30
+    drawn = thin(smooth(points, smoothing) if smoothing else points)
+    trace = go.Scatter(
+        x=[step for step, _ in drawn],
+        y=[value for _, value in drawn],
+        name=word,
+        mode="lines+markers" if few and not smoothing else "lines",
+        line={"color": colour, "width": 2},
+        marker={"size": 6},
+        hovertemplate="%{y:.4g}<extra>" + escape(word) + " · %{x}</extra>",
+    )
+    if not smoothing:
+        return [trace]
+    measured = thin(points)
+    faint = go.Scatter(
+        x=[step for step, _ in measured],
+        y=[value for _, value in measured],
+        mode="lines",
+        line={"color": colour, "width": 1.2},
+        opacity=0.28,
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    return [faint, trace]
+
+
+def smooth(points: Points, weight: float) -> list[tuple[float, float]]:
+    """Exponential moving average over the points; the first ones are not drawn towards zero.
+
+    `weight` of the past lies in [0, 1): 0 leaves the points as they are."""
+    average, past, result = 0.0, 1.0, []
+    for step, value in points:
+        average = weight * average + (1 - weight) * value
+        past *= weight
+        result.append((step, average / (1 - past)))
+    return result
+
+
+def thin(points: Points, most: int = MOST_POINTS) -> list[tuple[float, float]]:
     """At most about `most` points: of each stretch its lowest and its highest, so that no spike is lost."""
     if len(points) <= most:
-        return list(points)
-    stretch = -(-len(points) // (most // 2))
-    kept: list[tuple[float, float]] = []
-    for start in range(0, len(points), stretch):
-        part = points[start : start + stretch]
-        kept += sorted({min(part, key=lambda p: p[1]), max(part, key=lambda p: p[1])})
-    return sorted({points[0], *kept, points[-1]})
+        return [(step, value) for step, value in points]
+    import numpy as np
+
+    table = np.asarray(points, dtype=float)
+    stretch = -(-len(table) // (most // 2))
+    starts = np.arange(0, len(table), stretch)
+    parts = [table[start : start + stretch, 1] for start in starts]
+    kept = {0, len(table) - 1, *(int(s + p.argmin()) for s, p in zip(starts, parts, strict=True))}
+    kept |= {int(s + p.argmax()) for s, p in zip(starts, parts, strict=True)}
+    return [tuple(pair) for pair in table[sorted(kept)].tolist()]
 
 
 def label_counts(counts: Sequence[tuple[str, int]], lang: str) -> go.Figure | None:

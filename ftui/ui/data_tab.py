@@ -12,7 +12,7 @@ from ftui.core import languages
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, pieces
+from ftui.ui import charts, demo, pieces
 from ftui.ui.page import LATEST, QUIET, SHOWN, Choice, Page, View, chart, draw, go_to, html, pickable
 
 SAMPLES = {"zh_reviews.csv": "sample_zh", "en_reviews.csv": "sample_en"}
@@ -244,6 +244,8 @@ def build(page: Page) -> tuple[Choice, View]:
                 f'<button data-pick="{name}" id="sample-{name[:2]}">{t(key)}</button>' for name, key in SAMPLES.items()
             )
             samples = pickable(f'<div class="ft quotes">{buttons}</div>', elem_id="samples")
+            html(f'<div class="ft sub">{t("demo_note")}</div>')
+            demo.button(page, "demo-data")
             earlier = gr.Dropdown(
                 label=t("earlier_data"), choices=[], value=None, visible=False, elem_id="earlier-data"
             )

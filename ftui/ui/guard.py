@@ -36,7 +36,7 @@ _API = "|".join(
     )
 )  # fmt: skip
 _OWN = r"config/?|login/?|logout|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(assets|static|svelte)/.*"
-ADDRESSES = re.compile(rf"/|/static/plotly\.min\.js|/favicon\.ico|/({_LANGUAGE})(/({_OWN}|gradio_api/({_API}))?)?")
+ADDRESSES = re.compile(rf"/|/static/plotly\.min\.js|/favicon\.ico|/live|/({_LANGUAGE})(/({_OWN}|gradio_api/({_API}))?)?")
 
 
 class Guard:

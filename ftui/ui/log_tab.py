@@ -1,8 +1,11 @@
-"""Step 3: what the training is doing, as it comes: state, curves, log lines; stop and resume."""
+"""Step 3: what the training is doing, as it comes: state, curves, log lines; stop and resume.
+
+The page's script asks GET /live (see ftui.ui.live) and gets new log lines from there; whenever something is to be drawn
+anew it calls `tick`.
+"""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -14,61 +17,66 @@ from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
-from ftui.ui import charts, pieces, style
-from ftui.ui.following import Following, follow
-from ftui.ui.page import QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
+from ftui.jobs.following import Following, follow
+from ftui.ui import charts, demo, lines, live, pieces
+from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
-LEVELS = {"all": {"debug", "info", "warning", "error"}, "warnings": {"warning", "error"}, "errors": {"error"}}
-PAGE_LINES = 400  # log lines in the page; the file has them all
-NEVER = (None, -1, -1, "", "", False, "")  # what a page that has shown nothing has seen
+OUTPUTS = 13
+TAIL = 6000  # bytes of the worker's own output that are shown with a failure
+NEVER = (None, -1, "", False, 0.0, "")  # what a page that has shown nothing has seen
 
 # ---- handlers
 
 
-def tick(home: Home, lang: str, run_id: str, level: str, log_scale: bool, seen: tuple) -> tuple:
-    """What is new since `seen`: (seen, pulse, timer, empty, view, status, error, stop, resume, onward, 4 charts, log).
+def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, seen: tuple) -> tuple:
+    """What is new since `seen`: (seen, pulse, run to follow, empty, view, status, failure, stop, resume, onward, 3 charts).
 
-    Called each second while the page is open; what has not changed is not sent.
+    What has not changed is not sent.
     """
     job = _training(home, run_id)
     if job is None:
         if seen[0] == run_id:
-            return _skip(15)
-        blank = (gr.Timer(active=False), gr.HTML(visible=True), gr.Column(visible=False))
-        return ((run_id, *NEVER[1:]), gr.skip(), *blank, *_skip(10))
+            return _skip(OUTPUTS)
+        return ((run_id, *NEVER[1:]), gr.skip(), "", gr.Column(visible=True), gr.Column(visible=False), *_skip(8))
     told = follow(job)
     state = jobs.state(job)
-    now = (run_id, told.lines_seen, told.points_seen, state, level, log_scale, status(told, state, lang))
+    place = live.queue_place(job.run) if state == ev.QUEUED else 0
+    now = (run_id, told.points_seen, state, log_scale, smoothing, status(told, state, place, lang))
     if now == tuple(seen):
-        return _skip(15)
+        return _skip(OUTPUTS)
     fresh = seen[0] != run_id
-    changed = fresh or seen[3] != state
+    changed = fresh or seen[2] != state
+    redrawn = fresh or (now[1], *now[3:5]) != (seen[1], *seen[3:5])
     return (
         now,
         pulse_of(run_id, state) if changed else gr.skip(),
-        gr.Timer(active=state not in ev.TERMINAL) if changed else gr.skip(),
-        gr.HTML(visible=False) if fresh else gr.skip(),
+        run_id if fresh else gr.skip(),
+        gr.Column(visible=False) if fresh else gr.skip(),
         gr.Column(visible=True) if fresh else gr.skip(),
-        now[6],
-        failure(told, state, lang) if changed or now[1] != seen[1] else gr.skip(),
-        gr.Button(visible=state not in ev.TERMINAL, interactive=state != ev.STOPPING) if changed else gr.skip(),
+        now[5] if now[5] != seen[5] else gr.skip(),
+        failure(told, state, _tail(job), lang) if changed else gr.skip(),
+        _stopper(state, lang) if changed else gr.skip(),
         gr.Button(visible=state in (ev.STOPPED, ev.FAILED, ev.LOST)) if changed else gr.skip(),
         gr.Button(visible=state == ev.FINISHED) if changed else gr.skip(),
-        *(draw_curves(told, lang, log_scale) if fresh or now[2] != seen[2] or now[5] != seen[5] else [gr.skip()] * 4),
-        lines(told, level, lang) if fresh or now[1] != seen[1] or now[4] != seen[4] else gr.skip(),
+        *(draw_curves(told, lang, log_scale, smoothing) if redrawn else [gr.skip()] * 3),
     )
 
 
-def again(home: Home, lang: str, run_id: str, level: str, log_scale: bool) -> tuple:
+def again(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float) -> tuple:
     """The whole view, for a page that has just chosen this run."""
-    return tick(home, lang, run_id, level, log_scale, NEVER)
+    return tick(home, lang, run_id, log_scale, smoothing, NEVER)
 
 
-def status(told: Following, state: str, lang: str) -> str:
-    """State, progress bar, step, speed, time left: one card."""
+def _stopper(state: str, lang: str) -> dict:
+    word = languages.text("leave_queue" if state == ev.QUEUED else "stop", lang)
+    return gr.Button(value=word, visible=state not in ev.TERMINAL, interactive=state != ev.STOPPING)
+
+
+def status(told: Following, state: str, place: int, lang: str) -> str:
+    """State, progress bar, step, speed, time left, what can be done: one card. `place` is that in the queue, from 1."""
     progress = told.progress or {}
     phase, step, most = progress.get("phase"), progress.get("step"), progress.get("max_steps")
-    items = []
+    items = [languages.text("queue_place", lang, place=pieces.ordinal(place, lang))] if place else []
     share = 1.0 if state == ev.FINISHED else 0.0
     if state in (ev.RUNNING, ev.STOPPING) and phase and phase not in ("training", "done"):
         items.append(languages.text("phase_" + phase, lang))
@@ -81,61 +89,60 @@ def status(told: Following, state: str, lang: str) -> str:
             items.append(languages.text("speed", lang, n=pieces.number(progress["examples_per_second"], 0)))
         if progress.get("eta") is not None:
             items.append(languages.text("time_left", lang, span=pieces.duration(progress["eta"], lang)))
-    if told.started and told.ended and state in ev.TERMINAL:
-        items.append(languages.text("took", lang, span=pieces.duration(told.ended - told.started, lang)))
+    if told.ended and state in ev.TERMINAL and told.worked:
+        items.append(languages.text("took", lang, span=pieces.duration(told.worked, lang)))
     waiting = state in (ev.QUEUED, ev.STARTING) or (state == ev.RUNNING and not most)
     shown = "".join(f'<span class="item">{item}</span>' for item in items)
-    bar = f'<div class="progress {state}{" wait" if waiting else ""}" role="progressbar" aria-label="{languages.log("state_" + state, lang)}" aria-valuemin="0" aria-valuemax="100" '
-    bar += f'aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
+    bar = f'<div class="progress {state}{" wait" if waiting else ""}" role="progressbar" aria-label="{languages.text("progress", lang)}" '
+    bar += f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
     note = languages.catalogue("interface").get("about_" + state)
     words = f'<p class="sub" style="margin-top:10px">{note[lang]}</p>' if note else ""
     return f'<div class="ft card"><div class="status">{pieces.badge(state, lang)}{shown}</div>{bar}{words}</div>'
 
 
-def failure(told: Following, state: str, lang: str) -> str:
-    """Why it failed, in the reader's language where the catalogue has it; the trace is a click away."""
+def failure(told: Following, state: str, tail: str, lang: str) -> str:
+    """What happened, where, and what to do, in the reader's language where the catalogue has it; the trace and the end of
+    what the process printed are a click away. "" for a run that has not failed."""
+    details = {languages.text("last_output", lang): tail}
+    if state == ev.LOST:
+        return pieces.notice(languages.text("lost", lang), languages.text("lost_hint", lang), "bad", _titled(details), languages.text("details", lang))
     event = told.error
-    if event is None or state not in (ev.FAILED, ev.LOST):
+    if event is None or state != ev.FAILED:
         return ""
     message, hint = told_by(event, lang)
-    return pieces.notice(message, hint, "bad", event.get("details", ""), languages.text("details", lang))
+    trace = event.get("details", "")
+    details = {languages.text("trace", lang): trace, **({} if tail.strip() in trace else details)}
+    return pieces.notice(
+        f"{message} {where(told, lang)}".strip(), hint, "bad", _titled(details), languages.text("details", lang)
+    )
 
 
-def draw_curves(told: Following, lang: str, log_scale: bool) -> list[str]:
-    """Loss, metrics, learning rate and gradient norm."""
+def where(told: Following, lang: str) -> str:
+    """How far the training had come when it ended, "" where that is not known."""
+    progress = told.progress or {}
+    if not progress.get("max_steps"):
+        return languages.text("before_first_step", lang)
+    if progress["phase"] != "training":
+        return languages.text("after_last_step", lang, phase=languages.text("phase_" + progress["phase"], lang))
+    return languages.text("at_step", lang, step=progress["step"], most=progress["max_steps"])
+
+
+def _titled(parts: dict[str, str]) -> str:
+    return "\n\n".join(f"— {title} —\n{text.strip()}" for title, text in parts.items() if text.strip())
+
+
+def draw_curves(told: Following, lang: str, log_scale: bool, smoothing: float) -> list[str]:
+    """Loss; metrics; learning rate and gradient norm."""
     found = told.curves()
     loss = {name: found[name] for name in ("loss", "validation_loss") if name in found}
-    scores = {name: found[name] for name in ("validation_f1_macro", "validation_accuracy") if name in found}
+    measured = [name for name in found if name.startswith("validation_") and name != "validation_loss"]
+    known = [name for name in ("validation_f1_macro", "validation_accuracy") if name in found]
+    scores = {name: found[name] for name in known or measured[:3]}
     return [
-        draw(charts.curves(loss, lang, log_scale)),
+        draw(charts.curves(loss, lang, log_scale, smoothing)),
         draw(charts.curves(scores, lang)),
-        draw(charts.line(found.get("learning_rate", []), "learning_rate", lang, style.TUNED)),
-        draw(charts.line(found.get("grad_norm", []), "grad_norm", lang, style.BASE)),
+        draw(charts.rate_and_norm(found, lang, smoothing)),
     ]
-
-
-def lines(told: Following, level: str, lang: str) -> str:
-    """The newest log lines."""
-    from html import escape
-
-    shown = told.shown_lines(LEVELS[level])[-PAGE_LINES:]
-    rows = "".join(
-        f'<div class="{escape(line.get("level", "error"))}"><time>{time.strftime("%H:%M:%S", time.localtime(line["time"]))}</time>'
-        f"{escape(sentence(line, lang))}</div>"
-        for line in shown
-    )
-    rows = rows or f'<div class="none">{languages.text("no_lines", lang)}</div>'
-    return f'<div class="ft log" tabindex="0" role="log" aria-live="off">{rows}</div>'
-
-
-def sentence(event: dict, lang: str) -> str:
-    """A log or error event in the reader's language."""
-    if event["type"] == "error":
-        return told_by(event, lang)[0]
-    try:
-        return languages.log(event["key"], lang, **event.get("params", {}))
-    except (KeyError, IndexError):  # written by another version
-        return f"{event['key']} {event.get('params', '')}"
 
 
 def stop(home: Home, lang: str, run_id: str) -> None:
@@ -146,20 +153,34 @@ def stop(home: Home, lang: str, run_id: str) -> None:
 
 
 def resume(home: Home, lang: str, run_id: str) -> tuple:
-    """Go on from the last checkpoint; the timer runs again."""
+    """Go on from the last checkpoint; what the page has seen holds no more."""
     jobs.resume(home.run(run_id))
-    return gr.Timer(active=True), NEVER
+    return NEVER
 
 
-def worker_log(home: Home, lang: str, run_id: str) -> str | None:
-    """A copy of what the worker printed, for download: the home itself is never served."""
+def full_log(home: Home, lang: str, run_id: str) -> str | None:
+    """All lines, and what the process printed, as a file outside the home: the home itself is never served."""
     job = _training(home, run_id)
-    if job is None or not job.log.exists():
+    if job is None or not job.events.exists():
         gr.Warning(languages.text("no_worker_log", lang))
         return None
-    copy = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run_id}-worker.log"
-    shutil.copyfile(job.log, copy)
-    return str(copy)
+    path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run_id}.log"
+    with open(path, "w", encoding="utf-8") as file:
+        for event in ev.read(job.events)[0]:
+            said = lines.sentence(event, lang) if lines.level_of(event) else ""
+            if said:
+                clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
+                file.write(f"{clock} {lines.level_of(event):<7} {said}\n")
+        if job.log.exists():
+            file.write(f"\n— worker.log —\n{job.log.read_text(encoding='utf-8', errors='replace')}")
+    return str(path)
+
+
+def _tail(job: Job) -> str:
+    """The end of what the worker has printed."""
+    from ftui.jobs.worker import tail
+
+    return tail(job.log, TAIL) if job.log.exists() else ""
 
 
 def _training(home: Home, run_id: str) -> Job | None:
@@ -175,71 +196,78 @@ def _skip(n: int) -> tuple:
 
 # ---- the page
 
+LOG = """<div class="ft log-box" {data}><p class="sub more" hidden></p>
+<div class="log" tabindex="0" role="log" aria-live="off" aria-label="{label}"><div class="none">{none}</div></div>
+<button class="newest" hidden>↓ <span></span></button></div>"""
+
 
 def build(page: Page) -> None:
     """Lay out the tab and wire it."""
     t = page.t
     seen = gr.State(NEVER)
-    timer = gr.Timer(1.0, active=False)
-    nothing = html(pieces.empty("∿", t("log_empty_title"), t("log_empty_text")), elem_id="log-empty")
+    load = "ftui.live(element, props, trigger, watch)"
+    beat = gr.HTML("", elem_id="beat", html_template="<i></i>", js_on_load=load, elem_classes=["offscreen"])
+    with gr.Column(elem_id="log-empty") as nothing:
+        html(pieces.empty("∿", t("log_empty_title"), t("log_empty_text")))
+        demo.button(page, "demo-log")
     with gr.Column(visible=False, elem_id="log-view") as view:
         with gr.Row(elem_classes=["status-row"]):
             state = html(elem_id="status")
             stopper = gr.Button(t("stop"), variant="stop", elem_id="stop", visible=False)
             resumer = gr.Button(t("resume"), variant="primary", elem_id="resume", visible=False)
         problem = html(elem_id="failure")
+        _tell(page)
+        with gr.Row(elem_classes=["curve-tools"]):
+            smoothing = gr.Slider(0, 0.95, value=0, step=0.05, label=t("smoothing"), elem_id="smoothing", buttons=[])
+            log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
         with gr.Row(equal_height=True):
-            with gr.Column(min_width=300):
+            with gr.Column(min_width=280):
                 loss = chart(t("chart_loss"), t("chart_loss_note"), t("chart_later"), elem_id="chart-loss")
-            with gr.Column(min_width=300):
+            with gr.Column(min_width=280):
                 scores = chart(
                     t("chart_scores"), t("chart_scores_note"), t("chart_scores_later"), elem_id="chart-scores"
                 )
-        log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
-        with gr.Accordion(t("more_curves"), open=False, elem_id="more-curves", elem_classes=["sheet"]), gr.Row():
             with gr.Column(min_width=280):
-                rate = chart(t("metric_learning_rate"), t("chart_rate_note"), elem_id="chart-rate")
-            with gr.Column(min_width=280):
-                norm = chart(t("metric_grad_norm"), t("chart_norm_note"), elem_id="chart-norm")
-        with gr.Row(elem_classes=["table-tools"]):
-            html(pieces.heading(t("log_title")))
-            levels = [(t("level_" + name), name) for name in LEVELS]
-            level = gr.Radio(
-                levels, value="all", show_label=False, container=False, elem_id="level", elem_classes=["segments"]
-            )
-            save = gr.Button(t("download_log"), size="sm", elem_id="download-log", elem_classes=["tight"])
-            page.offer(save, worker_log, [page.run])
-        load = "ftui.follow(element, watch)"
-        log = gr.HTML(elem_id="log-lines", apply_default_css=False, js_on_load=load)
+                rates = chart(t("chart_rates"), t("chart_rates_note"), t("chart_later"), elem_id="chart-rates")
+        _log(page)
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("see_evaluation"), variant="primary", elem_id="see-evaluation", visible=False)
 
-    outputs = [
-        seen,
-        page.pulse,
-        timer,
-        nothing,
-        view,
-        state,
-        problem,
-        stopper,
-        resumer,
-        onward,
-        loss,
-        scores,
-        rate,
-        norm,
-        log,
-    ]
-    timer.tick(page.bind(tick), [page.run, level, log_scale, seen], outputs, trigger_mode="once", **QUIET)
-    page.run.change(page.bind(again), [page.run, level, log_scale], outputs, **QUIET)
-    gr.on(
-        [level.input, log_scale.input, page.pulse.change],
-        page.bind(tick),
-        [page.run, level, log_scale, seen],
-        outputs,
-        **QUIET,
-    )
+    outputs = [seen, page.pulse, beat, nothing, view, state, problem, stopper, resumer, onward, loss, scores, rates]
+    shown = [page.run, log_scale, smoothing]
+    page.run.change(page.bind(again), shown, outputs, **QUIET)
+    news = [beat.click, log_scale.input, smoothing.input, page.pulse.change]
+    gr.on(news, page.bind(tick), [*shown, seen], outputs, **LATEST)
     stopper.click(page.bind(stop), [page.run], [], **QUIET)
-    resumer.click(page.bind(resume), [page.run], [timer, seen], **SHOWN)
+    resumer.click(page.bind(resume), [page.run], [seen], **SHOWN).then(page.bind(again), shown, outputs, **QUIET)
     onward.click(lambda: go_to("evaluation"), [], [page.tabs], **QUIET)
+
+
+def _tell(page: Page) -> None:
+    """The offer of a notification; the page's script knows whether the browser can give one."""
+    words = {name: page.t("tell_" + name) for name in ("offer", "wait", "denied", "impossible")}
+    data = " ".join(f'data-{name}="{text}"' for name, text in words.items())
+    button = f'<div class="ft tell" {data} hidden><button><i aria-hidden="true">◔</i><span>{words["offer"]}</span></button><p class="sub"></p></div>'
+    gr.HTML(button, elem_id="tell", apply_default_css=False, js_on_load="ftui.tell(element)")
+
+
+def _log(page: Page) -> None:
+    """Log lines with their tools. The lines do not pass through Gradio: the page's script puts in what /live gives."""
+    t = page.t
+    with gr.Row(elem_classes=["table-tools"]):
+        html(pieces.heading(t("log_title")))
+        find = gr.Textbox(
+            placeholder=t("find_lines"), show_label=False, container=False, elem_id="find-lines", min_width=140
+        )
+        levels = [(t("level_" + name), name) for name in lines.LEVELS]
+        level = gr.Radio(
+            levels, value="all", show_label=False, container=False, elem_id="level", elem_classes=["segments"]
+        )
+        save = gr.Button(t("download_log"), size="sm", elem_id="download-log", elem_classes=["tight"])
+        page.offer(save, full_log, [page.run])
+    words = {"newest": t("newest"), "new": t("n_new"), "more": t("newest_of"), "none": t("no_lines")}
+    data = " ".join(f'data-{name}="{text}"' for name, text in words.items())
+    box = LOG.format(label=t("log_title"), none=t("no_lines"), data=data)
+    gr.HTML(box, elem_id="log-lines", apply_default_css=False, js_on_load="ftui.lines(element)")
+    level.input(None, [level], [], js="(level) => ftui.wish({ level })", **BROWSER)
+    find.input(None, [find], [], js="(find) => ftui.wish({ find })", **BROWSER)

@@ -145,3 +145,15 @@ def duration(seconds: float, lang: str) -> str:
     if whole < 3600:
         return languages.text("span_min", lang, m=whole // 60, s=f"{whole % 60:02d}")
     return languages.text("span_h", lang, h=whole // 3600, m=f"{whole % 3600 // 60:02d}")
+
+
+def ordinal(number: int, lang: str) -> str:
+    """A place in a row.
+
+    >>> [ordinal(n, "en") for n in (1, 2, 3, 4, 11, 22)], ordinal(2, "zh")
+    (['1st', '2nd', '3rd', '4th', '11th', '22nd'], '第 2 位')
+    """
+    if lang == "zh":
+        return f"第 {number} 位"
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

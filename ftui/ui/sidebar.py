@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
@@ -9,12 +11,15 @@ import gradio as gr
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages, recipe
+from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
+from ftui.jobs import queue
 from ftui.ui import charts, pieces
-from ftui.ui.page import QUIET, Page, go_to, html, pickable, pulse_of
+from ftui.ui.page import LATEST, QUIET, Page, go_to, html, pulse_of
 
 MOST = 200  # runs in the list
+FEW = 8  # more of them, and a search field appears
 RESULTS = ("evaluation", "playground", "export")
 
 LOGO = (
@@ -26,43 +31,86 @@ LOGO = (
 # ---- handlers
 
 
-def runs(home: Home, lang: str, chosen: str, shown: str, pulse: str) -> tuple:
-    """(list, the same for the next comparison, pulse); nothing is sent while it has not changed."""
+def runs(home: Home, lang: str, chosen: str, shown: str, find: str, pulse: str, way: Access = LOCAL) -> tuple:
+    """(list, the same for the next comparison, search field, pulse); nothing is sent while it has not changed."""
     lines = jobs.summaries(home)
-    listed = render(lines, chosen, lang)
+    order = queue.waiting(home) if any(line["state"] == ev.QUEUED for line in lines) else []
+    listed = render(lines, order, chosen, find, way.mode != "demo", lang)
     now = next((pulse_of(line["id"], line["state"]) for line in lines if line["id"] == chosen), pulse)
-    return (*((listed, listed) if listed != shown else (gr.skip(), gr.skip())), now if now != pulse else gr.skip())
+    sent = (listed, listed, gr.Textbox(visible=len(lines) > FEW)) if listed != shown else (gr.skip(),) * 3
+    return (*sent, now if now != pulse else gr.skip())
 
 
-def render(summaries: list[dict], chosen: str, lang: str) -> str:
-    """The list of runs as buttons."""
+def render(summaries: list[dict], order: list[str], chosen: str, find: str | None, movable: bool, lang: str) -> str:
+    """The list of runs; `order` are those that wait, the next one first, and `movable` says whether that can be changed."""
     if not summaries:
         return f'<div class="ft runs"><div class="none">{languages.text("no_runs", lang)}</div></div>'
-    items = "".join(_item(line, line["id"] == chosen, lang) for line in summaries[:MOST])
-    return f'<nav class="ft runs" aria-label="{languages.text("runs", lang)}"><div class="cap">{languages.text("runs", lang)}</div>{items}</nav>'
+    words = (find or "").casefold().split()  # a field that was never seen is None
+    found = [line for line in summaries if all(word in _findable(line, lang) for word in words)]
+    items = "".join(_item(line, order, line["id"] == chosen, movable, lang) for line in found[:MOST])
+    items = items or f'<div class="none">{languages.text("no_run_found", lang)}</div>'
+    caption = languages.text("runs", lang)
+    return f'<nav class="ft runs" aria-label="{caption}"><div class="cap">{caption}</div>{items}</nav>'
 
 
-def _item(line: dict, current: bool, lang: str) -> str:
-    title = escape(_own_name(line) or line["dataset"])
-    metric = ""
-    if line["state"] in (ev.RUNNING, ev.STOPPING) and line["max_steps"]:
-        metric = f'<div class="line"><span class="small">{(line["step"] or 0) / line["max_steps"]:.0%}</span></div>'
-    elif line["value"] is not None:
-        name = escape(charts.metric_name(line["metric"], lang))
-        metric = (
-            f'<div class="line"><span class="small">{name}</span><span class="metric">{line["value"]:.3f}</span></div>'
-        )
+def _findable(line: dict, lang: str) -> str:
+    state = languages.log("state_" + line["state"], lang)
+    parts = (name_of(line, lang), line["note"], line["model"], line["dataset"], line["id"], state)
+    return " ".join(parts).casefold()
+
+
+def _item(line: dict, order: list[str], current: bool, movable: bool, lang: str) -> str:
+    run, name = escape(line["id"]), escape(_own_name(line) or line["dataset"])
     about = f"{languages.text('strategy_' + line['strategy'], lang)} · {line['model'].rpartition('/')[2]}"
+    started = f'<time data-ago="{line["created"]:.0f}">{time.strftime("%Y-%m-%d %H:%M", time.localtime(line["created"]))}</time>'
+    took = pieces.duration(line["seconds"], lang) if line["state"] in ev.TERMINAL and line["seconds"] else ""
+    note = f'<div class="line"><span class="small note">{escape(line["note"])}</span></div>' if line["note"] else ""
+    place = order.index(line["id"]) if line["id"] in order and line["state"] == ev.QUEUED else None
     return (
-        f'<button data-pick="{escape(line["id"])}" title="{escape(line["id"])}"{" aria-current=true" if current else ""}>'
-        f'<div class="line"><span class="name">{title}</span>{pieces.badge(line["state"], lang)}</div>'
-        f'<div class="line"><span class="small">{escape(about)}</span></div>{metric}</button>'
+        f'<div class="run"{" aria-current=true" if current else ""}>'
+        f'<button data-pick="{run}" title="{run}"{" aria-current=true" if current else ""}>'
+        f'<div class="line"><span class="name">{name}</span>{pieces.badge(line["state"], lang)}</div>'
+        f'<div class="line"><span class="small">{escape(about)}</span></div>{_figure(line, lang)}{note}'
+        f'<div class="line"><span class="small when">{started}</span><span class="small when">{took}</span></div></button>'
+        f'<button class="more" data-pick="menu:{run}" aria-haspopup="dialog" aria-label="{languages.text("run_menu", lang)}: {name}" '
+        f'title="{languages.text("run_menu", lang)}">⋯</button>'
+        f"{_waiting(run, place, len(order), movable, lang) if place is not None else ''}</div>"
     )
+
+
+def _figure(line: dict, lang: str) -> str:
+    """How far it is, or how good it has become."""
+    if line["state"] in (ev.RUNNING, ev.STOPPING) and line["max_steps"]:
+        share = (line["step"] or 0) / line["max_steps"]
+        bar = f'<span class="bar"><i style="width:{share * 100:.0f}%"></i></span>'
+        return f'<div class="line">{bar}<span class="metric">{share:.0%}</span></div>'
+    if line["value"] is None:
+        return ""
+    name = escape(charts.metric_name(line["metric"], lang))
+    return f'<div class="line"><span class="small">{name}</span><span class="metric">{line["value"]:.3f}</span></div>'
+
+
+def _waiting(run: str, place: int, waiting: int, movable: bool, lang: str) -> str:
+    """The place in the queue, and what can be done about it."""
+    moves = [("first", "⤒", place > 1), ("up", "↑", place > 0), ("down", "↓", place < waiting - 1)] if movable else []
+    buttons = "".join(
+        f'<button data-pick="{verb}:{run}" title="{languages.text("queue_" + verb, lang)}" '
+        f'aria-label="{languages.text("queue_" + verb, lang)}">{sign}</button>'
+        for verb, sign, possible in [*moves, ("cancel", "✕", True)]
+        if possible
+    )
+    words = languages.text("queue_place", lang, place=pieces.ordinal(place + 1, lang))
+    return f'<div class="queue"><span class="small">{words}</span><span>{buttons}</span></div>'
 
 
 def name_of(line: dict, lang: str) -> str:
     """What a run is called: by its owner, else by data set and strategy."""
-    return _own_name(line) or f"{line['dataset']} · {languages.text('strategy_' + line['strategy'], lang)}"
+    return _own_name(line) or made_up_name(line, lang)
+
+
+def made_up_name(line: dict, lang: str) -> str:
+    """What a run is called that nobody has named."""
+    return f"{line['dataset']} · {languages.text('strategy_' + line['strategy'], lang)}"
 
 
 def _own_name(line: dict) -> str:
@@ -70,15 +118,37 @@ def _own_name(line: dict) -> str:
     return line["name"] if line["name"] != f"{line['dataset']} · {line['strategy']}" else ""
 
 
-def pick(home: Home, lang: str, run_id: str, tab: str, data_id: str) -> tuple:
-    """A run was clicked: (run, pulse, tabs, data). Its results are shown where there are any, else its log.
+def pick(home: Home, lang: str, picked: str, tab: str, data_id: str) -> tuple:
+    """Something in the list was clicked: (run, pulse, tabs, data, run of the menu).
 
-    Where no data set is chosen the run's own becomes it."""
+    A run is chosen: its results are shown where there are any, else its log; where no data set is chosen the run's own
+    becomes it. "menu:RUN" opens its menu."""
+    verb, _, run_id = picked.rpartition(":")
     run = home.run(run_id)
+    if verb == "menu":
+        return (gr.skip(),) * 4 + (run.id,)
+    if verb:
+        return (gr.skip(),) * 5
     data = gr.skip() if data_id else dataset_of(run)
     stays = tab in RESULTS or tab == "log"
     tabs = gr.skip() if stays else go_to("evaluation" if run.report.exists() else "log")
-    return run.id, beat(run), tabs, data
+    return run.id, beat(run), tabs, data, gr.skip()
+
+
+def steer(home: Home, lang: str, picked: str, chosen: str, shown: str, find: str, pulse: str, way: Access = LOCAL) -> tuple:
+    """"first:RUN", "up:RUN", "down:RUN" or "cancel:RUN" was clicked at a run that waits: the new list, as from `runs`."""
+    verb, _, run_id = picked.rpartition(":")
+    if verb not in ("first", "up", "down", "cancel"):
+        return (gr.skip(),) * 4
+    run = home.run(run_id)
+    order = queue.waiting(home)
+    job = run.training()
+    if run.id in order and job is not None:
+        if verb == "cancel":
+            jobs.stop(job)
+        elif way.mode != "demo":  # there others wait too
+            queue.move(run, {"first": 0, "up": order.index(run.id) - 1, "down": order.index(run.id) + 1}[verb])
+    return runs(home, lang, chosen, shown, find, pulse, way)
 
 
 def beat(run: Run) -> str:
@@ -132,19 +202,48 @@ def _chip(kind: str, name: str, extra: str = "") -> str:
 # ---- the page
 
 
-def build(page: Page) -> list:
-    """The list of runs; must be called inside a gr.Sidebar. Returns what `runs` gives."""
+@dataclass(frozen=True)
+class Listed:
+    """The list of runs: what `runs` wants and gives besides `page.run` and `page.pulse`, and the run whose menu is open."""
+
+    list: gr.HTML
+    shown: gr.State
+    find: gr.Textbox
+    menu: gr.Textbox
+    storage: gr.Button
+
+    def outputs(self, page: Page) -> list:
+        """What `runs` gives."""
+        return [self.list, self.shown, self.find, page.pulse]
+
+
+def build(page: Page) -> Listed:
+    """The list of runs; must be called inside a gr.Sidebar."""
     t = page.t
     html(f'<div class="ft brand">{LOGO}<span>ftui</span></div>')
     fresh = gr.Button(t("new"), variant="secondary", elem_id="new-run")
-    shown = gr.State("")
-    listed = pickable(render([], "", page.lang), elem_id="runs")
-    outputs = [listed, shown, page.pulse]
-    gr.Timer(5.0).tick(page.bind(runs), [page.run, shown, page.pulse], outputs, trigger_mode="once", **QUIET)
-    chosen = [page.run, page.pulse, page.tabs, page.data]
-    listed.click(page.bind(pick, event=True), [page.tab, page.data], chosen, **QUIET)
-    fresh.click(page.bind(new), [], chosen, **QUIET)
-    return outputs
+    find = gr.Textbox(placeholder=t("find_run"), show_label=False, container=False, visible=False, elem_id="find-run")
+    first = render([], [], "", "", False, page.lang)
+    load = "ftui.picker(element, trigger); ftui.ago(element, watch)"
+    shown = gr.HTML(first, elem_id="runs", apply_default_css=False, js_on_load=load)
+    menu = gr.Textbox("", elem_id="menu-of", visible="hidden", container=False, show_label=False)
+    storage = gr.Button(t("storage"), size="sm", elem_id="storage", elem_classes=["quiet"])
+    listed = Listed(shown, gr.State(""), find, menu, storage)
+
+    def refresh(home: Home, lang: str, *inputs: str) -> tuple:
+        return runs(home, lang, *inputs, way=page.way)
+
+    def steered(home: Home, lang: str, *inputs: str) -> tuple:
+        return steer(home, lang, *inputs, way=page.way)
+
+    inputs = [page.run, listed.shown, find, page.pulse]
+    gr.Timer(5.0).tick(page.bind(refresh), inputs, listed.outputs(page), trigger_mode="once", **QUIET)
+    find.input(page.bind(refresh), inputs, listed.outputs(page), **LATEST)
+    chosen = [page.run, page.pulse, page.tabs, page.data, menu]
+    shown.click(page.bind(pick, event=True), [page.tab, page.data], chosen, **QUIET)
+    shown.click(page.bind(steered, event=True), inputs, listed.outputs(page), **QUIET)
+    fresh.click(page.bind(new), [], chosen[:4], **QUIET)
+    return listed
 
 
 def build_strip(page: Page) -> gr.HTML:

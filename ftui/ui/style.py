@@ -27,7 +27,7 @@ STATE_ICONS = {
     "lost": "?",
 }
 
-_AXIS = {
+AXIS = {
     "gridcolor": LINE,
     "linecolor": LINE,
     "zeroline": False,
@@ -52,8 +52,8 @@ LAYOUT = {
     "hovermode": "closest",
     "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": SUBDUED, "size": 12}},
     "colorway": SERIES,
-    "xaxis": _AXIS,
-    "yaxis": _AXIS,
+    "xaxis": AXIS,
+    "yaxis": AXIS,
 }
 
 
@@ -135,4 +135,4 @@ def css() -> str:
 
 def script() -> str:
     """What runs in the page before Gradio starts."""
-    return (ASSETS / "ftui.js").read_text(encoding="utf-8")
+    return "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("ftui.js", "live.js"))

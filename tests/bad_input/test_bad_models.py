@@ -124,8 +124,8 @@ def train(tmp_path, recipe: dict, **environment: str):
 def test_what_only_the_worker_finds_out_is_told_by_command_line_and_page(toy_model, recipe_for, tmp_path):
     """Exit code 2, the sentence in the reader's language, the run marked as failed, nothing half-made."""
     from ftui import jobs
+    from ftui.jobs.following import follow
     from ftui.ui import log_tab
-    from ftui.ui.following import follow
 
     folder = tmp_path / "model"
     shutil.copytree(toy_model, folder)
@@ -138,7 +138,7 @@ def test_what_only_the_worker_finds_out_is_told_by_command_line_and_page(toy_mod
     assert "Traceback" not in done.stderr
     run = Home(tmp_path / "home").run(line["run"])
     for lang, said in (("zh", "权重已损坏"), ("en", "are broken")):
-        assert said in log_tab.failure(follow(run.training()), jobs.state(run.training()), lang)
+        assert said in log_tab.failure(follow(run.training()), jobs.state(run.training()), "", lang)
     assert not run.model.exists() and not [name for name in tree(run.path) if "/." in f"/{name}"]
 
 

@@ -41,11 +41,3 @@ def test_two_processes_may_write(tmp_path):
     for writer in writers:
         writer.join()
     assert len(ev.read(path)[0]) == 400
-
-
-def test_after_a_resume_the_last_attempt_counts(tmp_path):
-    path = tmp_path / "events.jsonl"
-    for attempt, steps, loss in [(1, range(1, 6), 1.0), (2, range(3, 8), 2.0)]:
-        for step in steps:
-            ev.Writer(path, attempt).metric(step, 0, {"loss": loss})
-    assert ev.curves(ev.read(path)[0])["loss"] == [(1, 1.0), (2, 1.0), *[(s, 2.0) for s in range(3, 8)]]

@@ -111,9 +111,10 @@ def test_the_second_run_waits_for_the_first(recipe_for, tmp_path):
     with pytest.raises(UserError):
         jobs.delete(second.run)
     assert queue.waiting(home) == [second.run.id, third.run.id]
-    queue.put_first(third.run)
+    queue.move(third.run, 0)
     assert queue.waiting(home) == [third.run.id, second.run.id]
-    queue.put_first(second.run)
+    queue.move(third.run, 1)
+    assert queue.waiting(home) == [second.run.id, third.run.id]
     jobs.stop(third)
     wait_for(lambda: jobs.state(third) == ev.STOPPED, timeout=5)
     assert jobs.state(first) in (ev.STARTING, ev.RUNNING)

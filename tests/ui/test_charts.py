@@ -23,7 +23,7 @@ def test_curves_have_one_line_a_metric_and_the_colour_of_its_split():
 
 def test_two_metrics_of_one_split_are_told_apart_by_name_and_dash():
     figure = charts.curves({"validation_accuracy": [(1, 0.5)], "validation_f1_macro": [(1, 0.4)]}, "zh")
-    assert [line.name for line in figure.data] == ["准确率 · 验证", "F1（宏平均） · 验证"]
+    assert [line.name for line in figure.data] == ["准确率", "F1（宏平均）"]
     assert len({line.line.dash for line in figure.data}) == 2
 
 

@@ -118,7 +118,7 @@ def test_every_route_is_either_used_or_refused(local):
     names = {re.sub("^/(en|zh)", "", path).removesuffix("/") for path in open_}
     assert "/gradio_api/queue/join" in names
     assert names <= {
-        "", "/static/plotly.min.js", "/favicon.ico", "/config", "/login", "/logout", "/theme.css", "/robots.txt", "/manifest.json",
+        "", "/static/plotly.min.js", "/favicon.ico", "/live", "/config", "/login", "/logout", "/theme.css", "/robots.txt", "/manifest.json",
         "/assets/{path:path}", "/static/{path:path}", "/svelte/{path:path}",
         *("/gradio_api/" + name for name in ("queue/join", "queue/data", "cancel", "upload", "upload_progress", "file={path_or_url:path}",
           "heartbeat/{session_hash}", "info", "startup-events", "user", "login_check", "token", "app_id", "theme.css", "reset")),

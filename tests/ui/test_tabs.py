@@ -1,6 +1,7 @@
 """Handlers of the other tabs, without Gradio's server."""
 
 import json
+import os
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,11 +10,14 @@ import gradio as gr
 import pytest
 
 from ftui import jobs
+from ftui.core import events as ev
 from ftui.core import recipe
+from ftui.core.access import DEMO
 from ftui.core.errors import UserError
-from ftui.core.home import Home
+from ftui.core.home import Home, write_json
+from ftui.jobs import processes, queue
+from ftui.ui import data_tab, dialogs, evaluation_tab, export_tab, form, playground_tab, sidebar, tune_tab
 from tests.ui.conftest import make_run
-from ftui.ui import data_tab, evaluation_tab, export_tab, form, playground_tab, sidebar, tune_tab
 
 COLUMNS = ("评论内容", "情感标签")
 VALUES = [
@@ -252,25 +256,97 @@ class TestExport:
             export_tab.pack(home, "en", finished.id, name)
 
 
+def queued(home: Home, dataset, place: int) -> tuple:
+    """A run that waits, its entry that of this process."""
+    run, job, events = make_run(home, dataset)
+    events.state(ev.QUEUED)
+    home.queue.mkdir(exist_ok=True)
+    entry = {**processes.identity(os.getpid()), "job": str(job.path)}
+    write_json(home.queue / f"waiting-{place:020.6f}-{run.id}", entry)
+    return run, job
+
+
+class TestDialogs:
+    def test_a_run_is_named_and_noted(self, home: Home, finished):
+        dialog, head, name, note, notice, stop, delete, question = dialogs.open_run(home, "en", finished.id)
+        assert dialog.visible and "reviews.csv" in head and finished.id in head
+        assert (name.value, note, notice, stop.visible, delete.visible, question.visible) == ("", "", "", False, True, False)
+        assert dialogs.save(home, "en", finished.id, " New\nname ", "a note") == ""
+        assert finished.about() == {"name": "New name", "note": "a note"}
+        assert "New name" in dialogs.open_run(home, "en", finished.id)[1]
+
+    def test_a_run_at_work_is_stopped_first(self, home: Home, running):
+        run, job, _ = running
+        *_, notice, stop, delete, _ = dialogs.open_run(home, "en", run.id)
+        assert "Stop it first" in notice and stop.visible and not delete.visible
+        with pytest.raises(UserError):
+            dialogs.delete(home, "en", run.id, "")
+        assert dialogs.stop(home, "en", run.id) == "" and job.stop.exists()
+
+    def test_a_run_goes_after_a_question(self, home: Home, finished):
+        words, group, asked = dialogs.ask(home, "en", finished.id)
+        assert "cannot be undone" in words and group.visible and not asked.visible and finished.path.exists()
+        assert dialogs.delete(home, "en", finished.id, finished.id) == ("", "", "")
+        assert home.all_runs() == [] and dialogs.open_run(home, "en", finished.id)[0].visible is False
+
+    def test_the_disk_is_cleaned_after_a_question(self, home: Home, finished):
+        (home.cache / "x").mkdir(parents=True)
+        (home.cache / "x" / "states").write_bytes(b"x" * 5_000_000)
+        dialog, table, parts, go, question = dialogs.open_disk(home, "en")
+        assert dialog.visible and "5.0 MB" in table and parts.value == ["cache"] and go.visible and not question.visible
+        words, group = dialogs.ask_clean(home, "en", ["cache"])
+        assert "5.0 MB" in words and group.visible and (home.cache / "x").exists()
+        assert "start from the beginning" in dialogs.ask_clean(home, "en", ["stopped_checkpoints"])[0]
+        assert dialogs.clean(home, "en", ["cache"])[2].choices == [] and not (home.cache / "x").exists()
+
+
 class TestSidebar:
-    def test_runs_newest_first_with_state_and_metric(self, home: Home, finished, running):
-        listed, same, pulse = sidebar.runs(home, "en", finished.id, "", "")
-        assert listed == same and pulse == f"{finished.id}:finished"
+    def test_runs_newest_first_with_state_metric_and_times(self, home: Home, finished, running):
+        listed, same, find, pulse = sidebar.runs(home, "en", finished.id, "", "", "")
+        assert listed == same and pulse == f"{finished.id}:finished" and not find.visible
         assert listed.count('<span class="name">reviews.csv</span>') == 2
-        assert listed.count("data-pick") == 2 and "0.810" in listed and "13%" in listed
+        assert listed.count('class="run"') == 2 and "0.810" in listed and "13%" in listed
         assert f'data-pick="{finished.id}" title="{finished.id}" aria-current=true' in listed
+        assert listed.count("<time data-ago=") == 2
 
     def test_nothing_new_sends_nothing(self, home: Home, finished):
-        listed, _, pulse = sidebar.runs(home, "en", finished.id, "", "")
-        assert sidebar.runs(home, "en", finished.id, listed, pulse) == (gr.skip(),) * 3
+        listed, _, _, pulse = sidebar.runs(home, "en", finished.id, "", "", "")
+        assert sidebar.runs(home, "en", finished.id, listed, "", pulse) == (gr.skip(),) * 4
+
+    def test_runs_are_found_by_name_note_model_and_state(self, home: Home, finished, running):
+        finished.write_about(name="Second <try>", note="with smaller steps")
+        for words, count in [("second SMALLER", 1), ("运行中", 0), ("running", 1), ("starter-encoder", 2), ("zzz", 0)]:
+            assert sidebar.runs(home, "en", "", "", words, "")[0].count('class="run"') == count
+        assert "No run matches" in sidebar.runs(home, "en", "", "", "zzz", "")[0]
+        assert "Second &lt;try&gt;" in sidebar.runs(home, "en", "", "", "", "")[0]
 
     def test_a_click_opens_results_where_there_are_any(self, home: Home, dataset, finished, running):
-        run, pulse, tabs, data = sidebar.pick(home, "en", finished.id, "data", "")
-        assert (run, tabs.selected, data) == (finished.id, "evaluation", dataset.id)
+        run, pulse, tabs, data, menu = sidebar.pick(home, "en", finished.id, "data", "")
+        assert (run, tabs.selected, data, menu) == (finished.id, "evaluation", dataset.id, gr.skip())
         assert pulse == f"{finished.id}:finished"
-        run, _, tabs, data = sidebar.pick(home, "en", running[0].id, "tune", "other")
+        run, _, tabs, data, _ = sidebar.pick(home, "en", running[0].id, "tune", "other")
         assert (run, tabs.selected, data) == (running[0].id, "log", gr.skip())
         assert sidebar.pick(home, "en", finished.id, "playground", "")[2] == gr.skip()
+        assert sidebar.pick(home, "en", f"menu:{finished.id}", "data", "") == (*[gr.skip()] * 4, finished.id)
+
+    def test_who_waits_has_a_place_and_can_change_it(self, home: Home, dataset):
+        waiting = [queued(home, dataset, place) for place in range(3)]
+        ids = [run.id for run, _ in waiting]
+        listed = sidebar.runs(home, "en", "", "", "", "")[0]
+        assert all(place in listed for place in ("1st in the queue", "2nd in the queue", "3rd in the queue"))
+        sidebar.steer(home, "en", f"first:{ids[2]}", "", "", "", "")
+        assert queue.waiting(home) == [ids[2], ids[0], ids[1]]
+        sidebar.steer(home, "en", f"down:{ids[2]}", "", "", "", "")
+        sidebar.steer(home, "en", f"up:{ids[1]}", "", "", "", "")
+        assert queue.waiting(home) == [ids[0], ids[1], ids[2]]
+        assert "stopping" in sidebar.steer(home, "en", f"cancel:{ids[1]}", "", "", "", "")[0]
+        assert waiting[1][1].stop.exists() and not waiting[0][1].stop.exists()
+        assert sidebar.steer(home, "en", f"kill:{ids[0]}", "", "", "", "") == (gr.skip(),) * 4
+
+    def test_nobody_goes_before_other_visitors_of_a_demo(self, home: Home, dataset):
+        ids = [queued(home, dataset, place)[0].id for place in range(2)]
+        listed = sidebar.steer(home, "en", f"first:{ids[1]}", "", "", "", "", way=DEMO)[0]
+        assert queue.waiting(home) == ids and "first:" not in listed and "cancel:" in listed
 
     def test_the_strip_names_what_is_chosen(self, home: Home, dataset, running):
         shown = sidebar.strip(home, "zh", dataset.id, running[0].id)

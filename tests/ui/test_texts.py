@@ -13,6 +13,7 @@ SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in sorted(UI.rglob(
 # Keys that are put together: text(prefix + name).
 PREFIXES = (
     "baseline_", "entity_", "no_answer_", "role_", "task_",
+    "clean_", "disk_", "loses_", "queue_", "tell_",
     "about_artefact_", "about_", "artefact_", "axis_", "chart_", "evaluation_", "export_", "group_", "level_", "metric_",
     "advice_", "model_", "phase_", "playground_", "sample_", "snippet_", "split_", "strategy_", "tab_",
     "way_",

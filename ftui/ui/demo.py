@@ -1,0 +1,32 @@
+"""One click from nothing to a training that can be watched: a sample with every setting as it is."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ftui import jobs
+from ftui.core import recipe
+from ftui.core.access import LOCAL, Access
+from ftui.core.home import Home, starter_models
+from ftui.ui.page import SHOWN, Page, go_to
+
+
+def start(home: Home, lang: str, way: Access = LOCAL) -> tuple:
+    """Import the sample in the reader's language and train on it: (data id, run id, tabs). Raises UserError."""
+    from ftui.data import intake
+
+    sample = starter_models().parent / "samples" / f"{lang}_reviews.csv"
+    dataset = intake.import_file(sample, home, name=sample.name)
+    made = recipe.build({"data": {"path": str(dataset.path)}, "strategy": {"name": "full"}})
+    return dataset.id, jobs.start_training(made, home, way=way).id, go_to("log")
+
+
+def button(page: Page, elem_id: str) -> gr.Button:
+    """The button that does it."""
+
+    def begin(home: Home, lang: str) -> tuple:
+        return start(home, lang, page.way)
+
+    go = gr.Button(page.t("demo"), variant="primary", elem_id=elem_id, elem_classes=["demo"])
+    go.click(page.bind(begin), [], [page.data, page.run, page.tabs], **SHOWN)
+    return go
