@@ -44,8 +44,10 @@ def documents(folder: Path, part: str, languages=LANGUAGES) -> Iterator[str]:
 
 
 def tokenise(folder: Path, part: str, tokenizer, work: Path) -> np.ndarray:
-    """All text of `part` as one row of token numbers, each document closed by the separator; made once, then read from
-    the disk as needed."""
+    """All text of `part` as one row of token numbers, each document closed by the separator (or the end token); made
+    once, then read from the disk as needed."""
+    end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    work.mkdir(parents=True, exist_ok=True)
     path = work / f"{part}.uint16"
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
@@ -53,7 +55,7 @@ def tokenise(folder: Path, part: str, tokenizer, work: Path) -> np.ndarray:
         with unfinished.open("wb") as stream:
             while some := list(islice(waiting, 256)):
                 for document in tokenizer.backend_tokenizer.encode_batch_fast(some, add_special_tokens=False):
-                    stream.write(np.array([*document.ids, tokenizer.sep_token_id], dtype=np.uint16).tobytes())
+                    stream.write(np.array([*document.ids, end], dtype=np.uint16).tobytes())
         os.replace(unfinished, path)
     return np.memmap(path, dtype=np.uint16, mode="r")
 

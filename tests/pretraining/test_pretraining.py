@@ -1,13 +1,19 @@
-import gzip
 import json
-import random
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+)
 
-from ftui.pretraining import corpus, encoder, tokenizer
+from ftui.pretraining import corpus, encoder, sentences, tokenizer
 
 STARTER = Path(__file__).resolve().parents[2] / "assets" / "starter" / "starter-encoder"
 
@@ -92,32 +98,6 @@ def test_files_are_small_enough_for_a_repository():
     assert max(path.stat().st_size for path in files) < 10e6
 
 
-@pytest.fixture
-def one_thread():
-    """So small a model only waits for a second thread, and long where other work runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def small_corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    dice = random.Random(0)
-    sentences = {
-        "zh": ["今天天气很好。", "我们去公园散步。", "他喜欢喝热茶！"],
-        "en": ["the cat sat on the mat.", "we walked to the park.", "tea is hot!"],
-    }
-    for language, choices in sentences.items():
-        (folder / f"{language}_text").mkdir()
-        for name, count in (("some", 300), ("validation", 40)):
-            text = "\n\n".join("\n".join(dice.choice(choices) for _ in range(6)) for _ in range(count))
-            with gzip.open(folder / f"{language}_text" / f"{name}.txt.gz", "wt", encoding="utf-8") as stream:
-                stream.write(text + "\n")
-    return folder
-
-
 def test_documents_end_at_blank_lines(small_corpus):
     assert len(list(corpus.documents(small_corpus, "train"))) == 600
     found = list(corpus.documents(small_corpus, "validation", languages=("zh",)))
@@ -126,25 +106,57 @@ def test_documents_end_at_blank_lines(small_corpus):
         corpus.files(small_corpus / "nothing", "train")
 
 
-def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, tmp_path, one_thread):
-    tokenizer.main(["--data", str(small_corpus), "--out", str(tmp_path / "tokenizer"), "--size", "480"])
-    arguments = (
-        f"--data {small_corpus} --tokenizer {tmp_path / 'tokenizer'} --max-steps 60 --learning-rate 0.01".split()
-    )
-    arguments += "--layers 1 --width 64 --heads 2 --batch-tokens 512".split()
+@pytest.fixture(scope="module")
+def small_tokenizer(small_corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "tokenizer"
+    tokenizer.main(["--data", str(small_corpus), "--out", str(folder), "--size", "480"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def teacher(small_tokenizer, tmp_path_factory):
+    """A sentence encoder with nothing in it, of another width than the student's."""
+    folder = tmp_path_factory.mktemp("teacher")
+    known = AutoTokenizer.from_pretrained(small_tokenizer)
+    known.save_pretrained(folder)
+    config = BertConfig(vocab_size=len(known), hidden_size=24, num_hidden_layers=1, num_attention_heads=2)
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, small_tokenizer, teacher, tmp_path, one_thread):
+    common = ["--data", str(small_corpus), "--tokenizer", str(small_tokenizer)]
+    settings = "--max-steps 30 --learning-rate 0.01 --layers 1 --width 64 --heads 2 --batch-tokens 512".split()
 
     def run(name: str, *more: str) -> dict:
         out, work = tmp_path / name, tmp_path / f"{name}.work"
-        return encoder.main([*arguments, "--out", str(out), "--work", str(work), *more])
+        if not work.exists():
+            sentences.main([*common, "--teacher", str(teacher), "--work", str(work)])
+        return encoder.main([*common, *settings, "--out", str(out), "--work", str(work), *more])
 
-    first = run("stopped", "--stop-after", "20")
-    assert first["steps"] == 20
+    first = run("stopped", "--stop-after", "10")
+    assert first["steps"] == 10
     assert AutoModel.from_pretrained(tmp_path / "stopped").num_parameters() > 0  # usable from the first checkpoint on
     second = run("stopped", "--save-every", "0")
     whole = run("whole")
-    assert second["steps"] == whole["steps"] == 60
+    assert second["steps"] == whole["steps"] == 30
     assert second["first_loss"] == first["first_loss"]
     assert second["held_out_loss"] == pytest.approx(whole["held_out_loss"], rel=0.02)  # the stop has changed nothing
     assert second["held_out_loss"] < first["held_out_loss"] < first["first_loss"]
-    assert second["held_out_loss"] < 0.6 * first["first_loss"]
+    for loss in ("summary", "teacher"):  # the few sentences of this corpus are all neighbours
+        assert second["training_losses"][loss] < first["training_losses"][loss]
     assert not list(tmp_path.glob("**/*.unfinished"))
+
+
+def test_the_teacher_is_asked_about_english_only(small_corpus, small_tokenizer, teacher, tmp_path):
+    sentences.main(
+        ["--data", str(small_corpus), "--tokenizer", str(small_tokenizer)]
+        + ["--teacher", str(teacher), "--work", str(tmp_path), "--most", "50"]
+    )
+    known, found = AutoTokenizer.from_pretrained(small_tokenizer), sentences.Sentences.read(tmp_path)
+    assert len(found.english) == len(found.teacher_of_english) == 50
+    assert known.decode(found.chinese[0]) == "你好。" and known.decode(found.english_of_chinese[0]) == "hello."
+    expected = torch.from_numpy(sentences.teach(str(teacher), ["hello."])).float()
+    assert torch.allclose(found.teacher_of_chinese[:1].float(), expected, atol=2e-2)
+    assert torch.allclose(found.teacher_of_english.float().norm(dim=1), torch.ones(50), atol=1e-2)
+    assert len(found.pairs) > 100
