@@ -1,4 +1,4 @@
-"""Where `starter-encoder` starts: not from noise, but from what can be counted or reckoned out in a minute."""
+"""Where the starters start: not from noise, but from what can be counted or reckoned out in a minute."""
 
 import math
 from collections.abc import Iterable
@@ -97,3 +97,44 @@ def look_at_neighbours(model, embedding_size: float) -> None:
             rows = slice(head * size, (head + 1) * size)
             attention.key.weight[rows] = 1.3 * spread
             attention.query.weight[rows] = 1.3 * turn @ spread
+
+
+def next_word_vectors(tokens: np.ndarray, vocabulary: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What follows what: two rows per token, one for reading and one for guessing, of shape (vocabulary, width), so that
+    their products are the logits of an interpolated Kneser-Ney model of pairs, as nearly as `width` allows.
+
+    All reading rows have the length `sqrt(width)`, so that a normalisation behind them changes nothing.
+    """
+    tokens = tokens.astype(np.int64)
+    pairs = torch.from_numpy(tokens[:-1] * vocabulary + tokens[1:])
+    counts = torch.bincount(pairs, minlength=vocabulary * vocabulary).view(vocabulary, vocabulary).float()
+    discount = 0.75
+    followers, total = (counts > 0).sum(1), counts.sum(1)
+    novel = (counts > 0).sum(0).float() + 0.1  # after how many different tokens it has been seen
+    usual = novel / novel.sum()
+    unseen = (discount * followers).clamp(min=1)[:, None] * usual
+    gain = (counts - discount).clamp_(min=0).div_(unseen).log1p_()
+
+    # The leading directions, in which errors count as often as the tokens come.
+    rows, columns = total.clamp(min=1).sqrt(), usual.pow(0.3)
+    weighed = gain * (rows / rows.mean())[:, None] * columns
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.randn(vocabulary, width + 30, generator=generator)
+    for _ in range(3):
+        basis = torch.linalg.qr(weighed.T @ (weighed @ basis)).Q
+    _, size, turned = torch.linalg.svd(weighed @ basis, full_matrices=False)
+    directions = (basis @ turned.T)[:, : width - 2]
+    reading = gain @ (columns[:, None] * directions)
+    guessing = directions / columns[:, None]
+
+    # One more number for how usual a token is, and one that makes all rows equally long.
+    spread = reading.norm(dim=1).quantile(0.5) / (width**0.5)
+    reading, guessing = reading / spread, guessing * spread
+    one = torch.ones(vocabulary, 1) * 4
+    length = max(width**0.5 * 2, float(reading.norm(dim=1).quantile(0.999)))
+    reading = reading * (length / reading.norm(dim=1, keepdim=True).clamp(min=length))
+    filler = (length**2 + 1 - reading.square().sum(1, keepdim=True)).sqrt()
+    reading = torch.cat([reading, one, filler], 1)
+    guessing = torch.cat([guessing, usual.log()[:, None] / 4, torch.zeros(vocabulary, 1)], 1)
+    scale = reading[0].norm() / width**0.5
+    return reading / scale, guessing * scale
