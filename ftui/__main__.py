@@ -15,7 +15,7 @@ from ftui.core import events as ev
 from ftui.core import home as homes
 from ftui.core import languages
 from ftui.core.errors import UserError, of_system, told_by
-from ftui.core.home import Job
+from ftui.core.home import Job, Run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Fine-tune, evaluate, export and serve transformers.")
 runs_app = typer.Typer(no_args_is_help=True, help="See and steer runs.")
@@ -314,17 +314,27 @@ def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption 
 @app.command()
 def predict(
     run: str,
-    texts: list[str],
+    texts: Annotated[list[str] | None, typer.Argument()] = None,
     context: Annotated[str | None, typer.Option(help="the text that holds the answers, where the texts are questions")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="a table (CSV, TSV, XLSX, JSON Lines ...): ask about each row")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="where that table goes, with prediction and confidence beside its columns [default: FILE-predictions]")] = None,
+    column: Annotated[str | None, typer.Option("--column", help="the file's column with the texts")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a run's model."""
+    """Ask a run's model about texts, or about each row of a file."""
     from ftui.artifacts.predicting import Predictor
+
+    texts = texts or []
+    if bool(texts) == bool(file):
+        raise UserError("predict_nothing")
 
     found = homes.resolve(home).run(run)
     if not found.model.exists():
         raise UserError("run_without_model", run=found.id, state="-")
+    if file:
+        _print(_predict_file(found, file, out, column))
+        return
     predictor = Predictor(found.model)
     if ("context" in predictor.task.ROLES) != (context is not None):
         raise UserError("context_missing" if context is None else "context_unused")
@@ -334,6 +344,33 @@ def predict(
         return
     for text, answer in zip(texts, answers, strict=True):
         print(f"{predictor.task.said(answer)}\t{text}")
+
+
+def _predict_file(run: Run, file: Path, out: Path | None, column: str | None) -> dict:
+    """Ask about each row of a file; what was done."""
+    from ftui.artifacts.predicting import Predictor
+    from ftui.core import recipe as recipes
+    from ftui.data import annotating, intake
+
+    recipe = recipes.load(run.recipe)
+    if recipe.task == "question-answering":
+        raise UserError("predict_file_task")
+    with annotating.opened(file) as (table, card):
+        target = out or file.with_name(f"{file.name.split('.')[0]}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}")
+        format = annotating.format_of(target, "csv")
+        column = annotating.find_column(table, column, recipe.data.columns.get("text", ""), card["name"])
+        for note in intake.notes(card, languages.of_terminal()):
+            print(note, file=sys.stderr)
+        predictor = Predictor(run.model)
+        made = table
+        for done, finished in annotating.annotate(table, column, lambda texts: predictor.predict([{"text": text} for text in texts])):
+            made = finished or made
+            print(f"\r{done}/{table.num_rows}", end="", file=sys.stderr)
+        print(file=sys.stderr)
+        part = target.with_name(f".{target.name}.part")  # a file that exists is whole
+        annotating.write(made, part, format)
+        part.replace(target)
+        return {"run": run.id, "file": str(file), "out": str(target), "rows": made.num_rows, "column": column}
 
 
 @app.command()

@@ -47,3 +47,39 @@ def test_bad_requests_are_told_what_is_wrong(url, body):
     assert answer.status_code == 422
     assert set(answer.json()["error"]) == {"code", "message", "hint"}
     assert httpx.get(f"{url}/health").status_code == 200
+
+
+def test_what_the_playground_shows_works_when_pasted(url, trained):
+    """curl and Python, with quotes, dollars and line breaks in the text."""
+    import html
+    import json
+    import re
+    import subprocess
+    import sys
+
+    from ftui.ui import asking
+
+    given = {"text": "很好 it's \"great\" $HOME `x`\n喜欢"}
+    shown = dict(re.findall(r'data-name="(\w+)".*?<pre class="code">(.*?)</pre>', asking.snippets(trained["run"], given, "en"), re.S))
+    expected = httpx.post(f"{url}/predict", json=given).json()
+    for command in (["bash", "-c", html.unescape(shown["curl"])], [sys.executable, "-c", html.unescape(shown["python"])]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        told = json.loads(done.stdout.replace("'", '"'))
+        assert told["label"] == expected["label"]
+        assert told["scores"] == pytest.approx(expected["scores"], abs=1e-6)
+
+
+def test_a_file_on_the_command_line(trained, tmp_path):
+    import csv
+    import json
+
+    source = tmp_path / "in.csv"
+    source.write_bytes("编号,评论内容\n7,很好 喜欢\n8,很差 讨厌\n".encode("gbk"))
+    done = cli("predict", trained["run"].id, "--file", source, "--out", tmp_path / "out.csv", home=trained["home"].path)
+    assert json.loads(done.stdout.splitlines()[-1])["rows"] == 2
+    with open(tmp_path / "out.csv", encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["编号"], row["prediction"]) for row in rows] == [("7", "正面"), ("8", "负面")]
+    wrong = cli("predict", trained["run"].id, "--file", tmp_path / "none.csv", home=trained["home"].path, check=2)
+    assert "none.csv" in wrong.stderr and "Traceback" not in wrong.stderr
+    assert "nothing to predict" in cli("predict", trained["run"].id, home=trained["home"].path, check=2).stderr

@@ -1,5 +1,6 @@
 """Handlers of the other tabs, without Gradio's server."""
 
+import html
 import json
 import os
 import threading
@@ -16,7 +17,7 @@ from ftui.core.access import DEMO
 from ftui.core.errors import UserError
 from ftui.core.home import Home, write_json
 from ftui.jobs import processes, queue
-from ftui.ui import data_tab, dialogs, evaluation_tab, export_tab, form, playground_tab, sidebar, tune_tab
+from ftui.ui import data_tab, dialogs, evaluation_tab, export_tab, form, many, playground_tab, sidebar, tune_tab
 from tests.ui.conftest import make_run
 
 COLUMNS = ("评论内容", "情感标签")
@@ -173,7 +174,8 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         bad = {"error": {"code": "x", "message": "no text", "hint": ""}}
-        answer = bad if asked["text"] == "bad" else {"label": "正面", "scores": {"正面": 0.9, "负面": 0.1}}
+        good = {"label": "正面", "scores": {"正面": 0.9, "负面": 0.1}}
+        answer = {"results": [good] * len(asked["texts"])} if "texts" in asked else bad if asked["text"] == "bad" else good
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -199,17 +201,38 @@ def server(monkeypatch):
 
 class TestPlayground:
     def test_an_answer_is_label_and_bars(self, home: Home, finished, server):
-        (answer, snippets), *more = playground_tab.ask(home, "en", finished.id, "好")
-        assert more == [] and "正面" in answer and "90.0% sure" in answer and "0.100" in answer
-        assert "127.0.0.1" in snippets and "curl" in snippets
+        ((answer, snippets, past, history),) = playground_tab.ask(home, "en", finished.id, "好")
+        assert "正面" in answer and "90.0% sure" in answer and "0.100" in answer and "last layer is random" in answer
+        assert "127.0.0.1" in snippets and "curl" in snippets and "{'text': '好'}" in html.unescape(snippets)
+        assert past == "" and history == [("好", ("正面", "90.0%"))]
 
     def test_a_refusal_is_shown(self, home: Home, finished, server):
-        ((answer, _),) = playground_tab.ask(home, "zh", finished.id, "bad")
+        ((answer, *_),) = playground_tab.ask(home, "zh", finished.id, "bad")
         assert "no text" in answer and 'role="alert"' in answer
 
     def test_nothing_is_not_asked(self, home: Home, finished):
-        ((answer, _),) = playground_tab.ask(home, "en", finished.id, "  ")
+        ((answer, *_),) = playground_tab.ask(home, "en", finished.id, "  ")
         assert "Type a text first" in answer
+        ((answer, *_),) = playground_tab.ask(home, "en", finished.id, "a\n" * 201, lines=True)
+        assert "At most 200 lines" in answer
+
+    def test_each_line_is_a_text(self, home: Home, finished, server):
+        ((answer, _, past, history),) = playground_tab.ask(home, "en", finished.id, "好\n\n<b>坏", lines=True, history=[("旧", ("负面", "60.0%"))])
+        assert answer.count("<tr>") == 3 and "&lt;b&gt;坏" in answer
+        assert [text for text, _ in history] == ["好", "<b>坏", "旧"] and "<b>坏" not in past
+
+    def test_an_example_tells_whether_the_model_agrees(self, home: Home, finished, server):
+        texts = dict(playground_tab._examples_of(finished))
+        assert set(texts.values()) == {"正面", "负面"}
+        for text, label in texts.items():
+            ((answer, *_),) = playground_tab.ask(home, "en", finished.id, text)
+            assert ("says “正面” too" in answer) == (label == "正面") and f"“{label}”" in answer
+
+    def test_the_first_five_labels_and_the_others_a_click_away(self):
+        answer = {"label": "c0", "scores": {f"c{i}": 1 / (i + 2) for i in range(150)}}
+        shown = playground_tab.render(answer, {}, "en")
+        assert "Show all 150 labels" in shown and shown.index('title="c4"') < shown.index("<details") < shown.index('title="c5"')
+        assert shown.count('class="bar first"') == 1 and shown.count('class="bar"') + shown.count('class="bar first"') == 150
 
     def test_it_says_that_it_loads_and_why_it_could_not(self, home: Home, finished, monkeypatch):
         monkeypatch.setattr(jobs, "serving", lambda run: None)
@@ -225,15 +248,38 @@ class TestPlayground:
 
         monkeypatch.setattr(jobs, "start", fails)
         loading, failed = playground_tab.ask(home, "en", finished.id, "hello")
-        assert "Loading the model" in loading[0] and "no memory" in failed[0]
+        assert "Starting the model, 0 s" in loading[0] and "no memory" in failed[0]
 
     def test_examples_come_from_the_test_rows(self, home: Home, finished):
         shown = playground_tab.show(home, "en", finished.id)
         assert shown[1].visible and shown[2].count("<button") == playground_tab.EXAMPLES
-        assert "test 文本" in shown[2] and "validation 文本" not in shown[2]
+        assert "test 文本" in shown[2] and "validation 文本" not in shown[2] and 'class="pill' in shown[2]
 
     def test_a_run_without_a_model(self, home: Home, running):
         assert "No model yet" in playground_tab.show(home, "en", running[0].id)[0].value
+
+
+class TestMany:
+    def test_a_file_is_looked_at_asked_about_and_given_back(self, home: Home, finished, server, tmp_path):
+        path = tmp_path / "数据.csv"
+        path.write_bytes("编号,评论内容\n1,好\n2,\n3,=坏\n".encode("gb18030"))
+        facts, column, start, preview, output = many.look(home, "en", finished.id, str(path))
+        assert "GB18030" in facts and column.value == "评论内容" and start.value == "Predict 3 rows" and "好" in preview
+        *progress, last = many.run_file(home, "en", finished.id, str(path), column.value)
+        assert "of 3 rows" in progress[0][0] and "3 rows are done" in last[0] and "1 have no text" in last[0] and last[5] == "csv"
+        saved = many.save(home, "en", last[1], "csv")
+        assert saved.endswith("数据-predictions.csv")
+        with open(saved, encoding="utf-8-sig") as file:
+            assert file.read() == "编号,评论内容,prediction,confidence\n1,好,正面,0.9\n2,,,\n3,=坏,正面,0.9\n"
+
+    def test_a_bad_file_and_caps_are_one_sentence(self, home: Home, finished, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_bytes(b"")
+        assert "a.csv is empty" in many.look(home, "en", finished.id, str(path))[0]
+        path.write_text("text\na\nb\n")
+        assert "at most 1" in many.look(home, "en", finished.id, str(path), 1)[0]
+        ((told, *_),) = many.run_file(home, "en", finished.id, None, "text")
+        assert "Choose the file again" in told
 
 
 class TestExport:

@@ -1,0 +1,125 @@
+"""A file in, a table out: every column that the file has, and beside them what a model says to each row."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.data import inspecting, intake, values
+
+FORMATS = ("csv", "tsv", "xlsx", "jsonl")
+BATCH = 64  # texts that are asked about at a time
+MOST_EXCEL = 1_048_575  # rows of a sheet below its header
+_NOT_IN_EXCEL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+@contextmanager
+def opened(path: Path, name: str | None = None) -> Iterator[tuple[pa.Table, dict]]:
+    """(table, card) of a file of any format and encoding, read as a data set is, and forgotten afterwards. The card
+    says format, encoding and what was noted while reading. Raises UserError."""
+    with tempfile.TemporaryDirectory(prefix="ftui-") as folder:
+        dataset = intake.import_file(path, Home(Path(folder)), name)
+        yield dataset.table(), dataset.card()
+
+
+def find_column(table: pa.Table, wanted: str | None, learned: str, name: str) -> str:
+    """The column with the texts: the `wanted` one, else the one of the name that the model has `learned` from, else the
+    one that looks like it. Raises UserError."""
+    if wanted and wanted not in table.column_names:
+        raise UserError("column_missing", name=name, column=wanted, columns=", ".join(table.column_names))
+    found = wanted or (learned if learned in table.column_names else None)
+    found = found or inspecting.guess(table, "text-classification")["columns"].get("text")
+    if not found and table.num_columns == 1:
+        found = table.column_names[0]
+    if not found:
+        raise UserError("column_not_guessed", name=name, role="text", columns=", ".join(table.column_names))
+    return found
+
+
+def annotate(table: pa.Table, column: str, ask: Callable[[list[str]], list[dict]]) -> Iterator[tuple[int, pa.Table | None]]:
+    """Yields (rows done, None) after each BATCH, and at the end (rows, the table with columns prediction and
+    confidence). Rows without text are not asked about; their prediction is empty. A column of the file that bears such
+    a name keeps it; ours is prediction_2 then."""
+    texts = [values.text_of(value) for value in table.column(column).to_pylist()]
+    answers: list[dict] = [{} for _ in texts]
+    asked = [i for i, text in enumerate(texts) if text and text.strip()]
+    for start in range(0, len(asked), BATCH):
+        chosen = asked[start : start + BATCH]
+        for i, answer in zip(chosen, ask([texts[i] or "" for i in chosen]), strict=True):
+            answers[i] = answer
+        yield chosen[-1] + 1, None
+    told = [_told(answer) for answer in answers]
+    columns = {"prediction": pa.array([p for p, _ in told], pa.string()), "confidence": pa.array([c for _, c in told], pa.float64())}
+    for name, column_of in zip(values.unique_names([*table.column_names, *columns])[-2:], columns.values(), strict=True):
+        table = table.append_column(name, column_of)
+    yield len(texts), table
+
+
+def _told(answer: dict) -> tuple[str | None, float | None]:
+    """(prediction, confidence) of one answer of the server."""
+    if "scores" in answer:
+        return answer["label"], round(answer["scores"][answer["label"]], 6)
+    if "entities" in answer:
+        found = [{k: e[k] for k in ("label", "start", "end", "text")} for e in answer["entities"]]
+        return json.dumps(found, ensure_ascii=False), min((e["score"] for e in answer["entities"]), default=None)
+    return None, None
+
+
+def write(table: pa.Table, path: Path, format: str) -> None:
+    """The table as one of FORMATS. CSV begins with a byte order mark, so that Excel reads Chinese rightly."""
+    if format == "jsonl":
+        with path.open("w", encoding="utf-8") as file:
+            for row in _rows(table):
+                file.write(json.dumps(dict(zip(table.column_names, row, strict=True)), ensure_ascii=False, default=values.text_of) + "\n")
+    elif format == "xlsx":
+        _write_excel(table, path)
+    else:
+        with path.open("w", encoding="utf-8-sig" if format == "csv" else "utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter="," if format == "csv" else "\t", lineterminator="\n")
+            writer.writerow(table.column_names)
+            writer.writerows([values.text_of(value) for value in row] for row in _rows(table))
+
+
+def _rows(table: pa.Table) -> Iterator[tuple]:
+    for batch in table.to_batches(max_chunksize=4096):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _write_excel(table: pa.Table, path: Path) -> None:
+    """One sheet. Texts stay texts: what begins with = is no formula."""
+    import openpyxl
+    from openpyxl.cell import WriteOnlyCell
+
+    if table.num_rows > MOST_EXCEL:
+        raise UserError("too_long_for_excel", rows=table.num_rows, most=MOST_EXCEL)
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("predictions")
+
+    def cell(value: object):
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        made = WriteOnlyCell(sheet, _NOT_IN_EXCEL.sub("", values.text_of(value) or "")[:32_767])
+        made.data_type = "s"
+        return made
+
+    for row in itertools.chain([table.column_names], _rows(table)):
+        sheet.append([cell(value) for value in row])
+    book.save(path)
+
+
+def format_of(path: Path, otherwise: str) -> str:
+    """The format that a file's name asks for."""
+    ending = path.suffix.lower().lstrip(".")
+    if ending and ending not in FORMATS:
+        raise UserError("output_format", name=path.name, known=", ".join("." + f for f in FORMATS))
+    return ending or otherwise

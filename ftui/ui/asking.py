@@ -1,0 +1,101 @@
+"""The run's own server, asked by the page: started where it is not up, texts in, answers out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+import time
+from collections.abc import Iterator
+from html import escape
+
+from ftui import jobs
+from ftui.core import events as ev
+from ftui.core import languages, recipe
+from ftui.core.errors import UserError
+from ftui.core.home import Job, Run
+
+PATIENCE = 90.0  # seconds for a model to load
+IDLE = 1800  # seconds without a question after which the server ends itself
+MOST_SERVERS = 2  # models that playgrounds hold in memory at a time
+_starting = threading.Lock()  # two questions at once start one server
+
+
+def server(run: Run) -> Iterator[tuple[str | None, float]]:
+    """Start the run's server unless it is up; yields (None, seconds waited) about once a second, at the end (address,
+    seconds). Raises UserError where it does not come up."""
+    url = jobs.serving(run)
+    start = time.monotonic()
+    told = -1
+    job = None if url else job_of(run)
+    while url is None:
+        waited = time.monotonic() - start
+        if waited > PATIENCE:
+            raise UserError("server_slow", seconds=int(PATIENCE))
+        if int(waited) > told:
+            told = int(waited)
+            yield None, waited
+        time.sleep(0.15)
+        if job is not None and jobs.state(job) in ev.TERMINAL:
+            failure = ev.last(ev.read(job.events)[0], "error") or {}
+            raise UserError("server_failed", problem=failure.get("message") or job.log)
+        url = jobs.serving(run)
+    yield url, time.monotonic() - start
+
+
+def job_of(run: Run) -> Job:
+    """The run's server, started if there is none."""
+    with _starting:
+        job = next((j for j in reversed(run.jobs("serve")) if jobs.state(j) not in ev.TERMINAL), None)
+        if job is None:
+            jobs.limit_servers(run.home, MOST_SERVERS - 1)
+            job = jobs.start(run, "serve", {"port": 0, "idle": IDLE})
+        return job
+
+
+def predict(url: str, given: dict) -> dict:
+    """What the server says to {"text"}, {"texts"} or {"question", "context"}. Raises UserError."""
+    import httpx
+
+    try:
+        answer = httpx.post(f"{url}/predict", json=given, timeout=120, trust_env=False)
+        content = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
+    if "error" in content:
+        raise UserError("server_failed", problem=content["error"]["message"])
+    return content
+
+
+def reads_context(run: Run) -> bool:
+    """Whether the run's model answers questions about a context."""
+    return recipe.load(run.recipe).task == "question-answering"
+
+
+def loading(seconds: float, lang: str) -> str:
+    """What stands in the answer's place while the server starts."""
+    text = languages.text("loading_model", lang, s=int(seconds))
+    return f'<div class="ft card answer" aria-live="polite"><div class="muted">{text}</div><div class="progress wait running"><i style="width:30%"></i></div></div>'
+
+
+def snippets(run: Run, given: dict, lang: str) -> str:
+    """The very question that was asked, from a terminal and from Python; each can be copied and works as it stands."""
+    url = jobs.serving(run)
+    body = json.dumps(given, ensure_ascii=False)
+    address = url or "http://127.0.0.1:8000"
+    curl = f"curl -X POST {address}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    python = (
+        "import json\nimport urllib.request\n\n"
+        f"given = {given!r}\n"
+        f'request = urllib.request.Request("{address}/predict", json.dumps(given).encode(), {{"Content-Type": "application/json"}})\n'
+        "print(json.load(urllib.request.urlopen(request)))"
+    )
+    start = f"python -m ftui serve {run.id} --port 8000"
+    note = languages.text("snippet_running" if url else "snippet_not_running", lang)
+    parts = (("start", start), ("curl", curl), ("python", python))
+    return f'<div class="ft"><p class="sub">{escape(note)}</p></div>' + "".join(
+        f'<div class="ft snippet" data-name="{name}"><div class="k">{languages.text("snippet_" + name, lang)} '
+        f'<button class="copy" data-copy="{languages.text("copied", lang)}">{languages.text("copy", lang)}</button></div>'
+        f'<pre class="code">{escape(code)}</pre></div>'
+        for name, code in parts
+    )

@@ -1,0 +1,148 @@
+"""Many texts at once: a file in, a table out, through the run's server in batches."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from ftui.core import languages, recipe
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.data import annotating, intake
+from ftui.ui import asking, pieces
+from ftui.ui.page import QUIET, Page, View, find_run, html
+
+PREVIEW = 50
+SHOWN = 5  # rows before anything is asked
+
+# ---- handlers
+
+
+def show(home: Home, lang: str, run_id: str) -> tuple:
+    """(part of the page, facts, choice of column, start, result, output): nothing is left of another run."""
+    run = find_run(home, run_id)
+    possible = run is not None and run.model.exists() and not asking.reads_context(run)
+    return gr.Accordion(visible=possible), "", gr.Dropdown(visible=False), gr.Button(visible=False), "", gr.Row(visible=False)
+
+
+def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | None = None) -> tuple:
+    """A file was chosen: (facts, choice of column, start, result, output)."""
+    hidden = (gr.Dropdown(visible=False), gr.Button(visible=False), "", gr.Row(visible=False))
+    if not path:
+        return "", *hidden
+    try:
+        with annotating.opened(Path(path)) as (table, card):
+            if most_rows is not None and table.num_rows > most_rows:
+                raise UserError("demo_rows", rows=table.num_rows, most=most_rows)
+            names = table.column_names
+            learned = recipe.load(home.run(run_id).recipe).data.columns.get("text", "")
+            try:
+                column = annotating.find_column(table, None, learned, card["name"])
+            except UserError:
+                column = names[0]
+            rows = languages.text("n_rows", lang, n=table.num_rows)
+            facts = pieces.facts(card["name"], [(card["encoding"] or "").upper(), rows])
+            notes = "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang))
+            shown = _table(table.slice(0, SHOWN), lang)
+    except UserError as problem:
+        return pieces.error(problem, lang), *hidden
+    start = gr.Button(languages.text("predict_rows", lang, n=table.num_rows), visible=True)
+    return facts + notes, gr.Dropdown(choices=names, value=column, visible=True), start, shown, gr.Row(visible=False)
+
+
+def run_file(home: Home, lang: str, run_id: str, path: str | None, column: str) -> Iterator[tuple]:
+    """Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
+    working = (gr.Button(interactive=False), gr.Button(visible=True), gr.Row(visible=False), gr.skip())
+    ready = (gr.Button(interactive=True), gr.Button(visible=False))
+    try:
+        if not path:
+            raise UserError("file_gone")
+        run = home.run(run_id)
+        for url, waited in asking.server(run):
+            if url is None:
+                yield asking.loading(waited, lang), None, *working
+        with annotating.opened(Path(path)) as (table, card):
+            yield _progress(0, table.num_rows, lang), None, *working
+            made = None
+            for done, made in annotating.annotate(table, column, lambda texts: asking.predict(url, {"texts": texts})["results"]):
+                if made is None:
+                    yield _progress(done, table.num_rows, lang), None, *working
+            assert made is not None
+            made = made.take(list(range(made.num_rows)))  # in memory: the file behind the table goes away
+    except UserError as problem:
+        yield pieces.error(problem, lang), None, *ready, gr.Row(visible=False), gr.skip()
+        return
+    empty = made.column(made.num_columns - 2).null_count
+    told = languages.text("predicted_rows", lang, n=made.num_rows, shown=min(PREVIEW, made.num_rows))
+    told += languages.text("predicted_empty", lang, n=empty) if empty else ""
+    preview = f'<div class="ft"><p class="sub" id="many-done">✓ {escape(told)}</p></div><div class="tall">{_table(made.slice(0, PREVIEW), lang)}</div>'
+    format = card["format"] if card["format"] in annotating.FORMATS else "csv"
+    yield preview, (card["name"], made), *ready, gr.Row(visible=True), format
+
+
+def stopped(home: Home, lang: str) -> tuple:
+    """The work was broken off: (result, start, cancel)."""
+    return pieces.notice(languages.text("many_cancelled", lang)), gr.Button(interactive=True), gr.Button(visible=False)
+
+
+def save(home: Home, lang: str, made: tuple | None, format: str) -> str:
+    """The table as a file, a copy outside the home."""
+    if made is None:
+        raise UserError("file_gone")
+    name, table = made
+    stem = Path(name.removesuffix(".gz")).stem or "data"
+    path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{stem}-predictions.{format}"
+    annotating.write(table, path, format)
+    return str(path)
+
+
+def _table(table, lang: str) -> str:
+    rows = [[pieces.cell(value if not isinstance(value, float) else f"{value:.4g}") for value in row.values()] for row in table.to_pylist()]
+    return pieces.table([escape(name) for name in table.column_names], rows)
+
+
+def _progress(done: int, total: int, lang: str) -> str:
+    words = languages.text("many_progress", lang, done=done, total=total)
+    share = done / total if total else 1
+    return (
+        f'<div class="ft card" aria-live="polite"><div class="muted">{escape(words)}</div>'
+        f'<div class="progress running"><i style="width:{share * 100:.1f}%"></i></div></div>'
+    )
+
+
+# ---- the page
+
+
+def build(page: Page) -> View:
+    """Lay out the part and wire it."""
+    t = page.t
+    with gr.Accordion(t("many_title"), open=False, elem_id="many", elem_classes=["sheet"]) as part:
+        html(f'<div class="ft"><p class="sub">{escape(t("many_note"))}</p></div>')
+        zone = gr.File(
+            show_label=False, file_count="single", elem_id="many-file", height=110,
+            file_types=[".csv", ".tsv", ".txt", ".xlsx", ".jsonl", ".json", ".parquet", ".gz"],
+        )  # fmt: skip
+        facts = html(elem_id="many-facts")
+        with gr.Row(elem_classes=["row-bottom"]):
+            column = gr.Dropdown([], label=t("many_column"), visible=False, elem_id="many-column")
+            go = gr.Button("", variant="primary", visible=False, elem_id="many-go", elem_classes=["fit"])
+            cancel = gr.Button(t("cancel"), visible=False, elem_id="many-cancel", elem_classes=["fit"])
+        result = html(elem_id="many-result")
+        with gr.Row(visible=False, elem_classes=["row-bottom"]) as output:
+            format = gr.Dropdown(list(annotating.FORMATS), value="csv", label=t("many_format"), elem_id="many-format", min_width=120)
+            button = gr.Button(t("many_download"), variant="primary", elem_id="many-download", elem_classes=["fit"])
+    made = gr.State(None, time_to_live=3600)
+
+    def look_here(home: Home, lang: str, run_id: str, path: str | None) -> tuple:
+        return look(home, lang, run_id, path, page.way.most_rows)
+
+    looked = [facts, column, go, result, output]
+    zone.change(page.bind(look_here), [page.run, zone], looked, **QUIET)
+    working = go.click(page.bind(run_file), [page.run, zone, column], [result, made, go, cancel, output, format], **QUIET)
+    cancel.click(page.bind(stopped), [], [result, go, cancel], cancels=[working], **QUIET)
+    page.offer(button, save, [made, format])
+    return View(show, [page.run], [part, *looked])

@@ -1,0 +1,79 @@
+"""A file in, a table out, in every format."""
+
+import json
+
+import openpyxl
+import pytest
+
+from ftui.core.errors import UserError
+from ftui.data import annotating
+
+
+def ask(texts: list[str]) -> list[dict]:
+    return [{"label": t.upper(), "scores": {t.upper(): 0.75}} for t in texts]
+
+
+def through(path, format: str, out):
+    with annotating.opened(path) as (table, card):
+        column = annotating.find_column(table, None, "text", card["name"])
+        *_, (rows, made) = annotating.annotate(table, column, ask)
+        annotating.write(made, out, format)
+    return rows
+
+
+SOURCES = {
+    "a.csv": "id,text,prediction\n1,a,old\n2,,old\n3,c,old\n",
+    "a.tsv": "id\ttext\tprediction\n1\ta\told\n2\t\told\n3\tc\told\n",
+    "a.jsonl": "".join(json.dumps({"id": str(i), "text": t, "prediction": "old"}) + "\n" for i, t in ((1, "a"), (2, ""), (3, "c"))),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("format", annotating.FORMATS)
+def test_columns_and_order_stay(tmp_path, name, format):
+    (tmp_path / name).write_text(SOURCES[name], encoding="utf-8")
+    out = tmp_path / f"out.{format}"
+    assert through(tmp_path / name, format, out) == 3
+    with annotating.opened(out) as (table, _):
+        assert table.column_names == ["id", "text", "prediction", "prediction_2", "confidence"]
+        rows = table.to_pylist()
+    assert [str(row["id"]) for row in rows] == ["1", "2", "3"]
+    assert [row["prediction_2"] or None for row in rows] == ["A", None, "C"]
+    assert float(rows[0]["confidence"]) == 0.75
+
+
+def test_numbers_of_a_workbook_stay_numbers_and_texts_no_formulas(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["price", "text"], [1234567.25, "=1+1x"], [2, "b"]):
+        book.active.append(row)
+    book.active["B2"].data_type = "s"
+    book.save(tmp_path / "a.xlsx")
+    through(tmp_path / "a.xlsx", "xlsx", tmp_path / "out.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
+    assert [cell.value for cell in sheet[2]] == [1234567.25, "=1+1x", "=1+1X", 0.75]
+    assert sheet["B2"].data_type == "s"
+    through(tmp_path / "a.xlsx", "csv", tmp_path / "out.csv")
+    assert "1234567.25,=1+1x" in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+
+
+def test_batches_and_progress(tmp_path):
+    (tmp_path / "a.csv").write_text("text\n" + "x\n" * 150)
+    sizes = []
+
+    def counted(texts):
+        sizes.append(len(texts))
+        return ask(texts)
+
+    with annotating.opened(tmp_path / "a.csv") as (table, _):
+        done = [n for n, _ in annotating.annotate(table, "text", counted)]
+    assert sizes == [64, 64, 22] and done == [64, 128, 150, 150]
+
+
+def test_what_cannot_be_done_is_said(tmp_path):
+    (tmp_path / "a.csv").write_text("text,other\na,b\n")
+    with annotating.opened(tmp_path / "a.csv") as (table, card), pytest.raises(UserError) as caught:
+        annotating.find_column(table, "none", "text", card["name"])
+    assert caught.value.code == "column_missing"
+    with pytest.raises(UserError) as caught:
+        annotating.format_of(tmp_path / "out.docx", "csv")
+    assert "out.docx" in caught.value.message()
