@@ -34,3 +34,32 @@ def test_a_cell_of_the_matrix_shows_its_rows_by_mouse_and_keyboard(open_page, tr
         page.locator("#save-predictions").click()
     with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
         assert len(list(csv.DictReader(file))) > 60
+
+
+def test_the_playground_from_example_to_table(open_page, trained, tmp_path):
+    source = tmp_path / "texts.csv"
+    source.write_text("id,评论内容\n" + "".join(f"{i},很好 喜欢 满意\n" for i in range(70)), encoding="utf-8")
+    page = open_page(f"/?run={trained['run'].id}&tab=playground", lang="en")
+    page.locator("#examples button").first.click()
+    expect(page.locator("#answer-label")).to_have_text(re.compile("正面|负面"), timeout=LONG)
+    expect(page.locator("#answer .truth")).to_contain_text("The file says")
+    page.locator("#question textarea").fill("很好 喜欢\n很差 讨厌")
+    page.locator("#each-line input").check()
+    page.locator("#ask").click()
+    expect(page.locator("#answer tbody tr")).to_have_count(2)
+    expect(page.locator("#history button")).to_have_count(3)
+    page.locator("#snippets > button").click()
+    expect(page.locator("#snippet-code")).to_contain_text('"texts"')
+
+    page.locator("#many > button").click()
+    page.locator("#many-file input[type=file]").set_input_files(str(source))
+    expect(page.locator("#many-column input")).to_have_value("评论内容")
+    page.locator("#many-go").click()
+    expect(page.locator("#many-done")).to_contain_text("70 rows are done; the first 50 are shown", timeout=LONG)
+    with page.expect_download(timeout=LONG) as download:
+        page.locator("#many-download").click()
+    assert download.value.suggested_filename == "texts-predictions.csv"
+    with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 70
+    assert set(rows[0]) == {"id", "评论内容", "prediction", "confidence"}
