@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -13,9 +14,10 @@ import gradio as gr
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
+from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
-from ftui.ui import pieces
+from ftui.ui import charts, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, go_to, html
 
 FORMATS = ("safetensors", "adapter")
@@ -37,7 +39,7 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
     return (
         gr.HTML(visible=False),
         gr.Column(visible=True),
-        table(found, lang),
+        table(run, found, lang),
         gr.Dropdown(choices=choices, value=next(reversed(found))),
         gr.Button(visible=(run.model / "adapter").is_dir()),
         serve_command(run),
@@ -56,16 +58,33 @@ def artefacts(run: Run) -> dict[str, Path]:
     return {"model": run.model} | {f"exports/{p.name}": p for p in exports}
 
 
-def table(found: dict[str, Path], lang: str) -> str:
-    """What there is, how large it is, when it was made."""
-    heads = [languages.text(key, lang) for key in ("artefact", "files", "size", "made")]
+def table(run: Run, found: dict[str, Path], lang: str) -> str:
+    """What there is: made from what, how accurate, how large, when. Both formats hold the same weights as the model,
+    so that what was measured on it holds for them."""
+    heads = [languages.text(key, lang) for key in ("artefact", "made_from", "measured", "size", "made")]
+    recipe = recipes.load(run.recipe)
+    source = f"{recipe.model.rpartition('/')[2]} · {languages.text('strategy_' + recipe.strategy.name, lang)}"
+    score = _score(run, lang)
     rows = []
     for name, folder in found.items():
         files = [p for p in folder.rglob("*") if p.is_file()]
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.stat().st_mtime))
         about = f'<b>{escape(_name(name, lang))}</b><div class="muted">{escape(_about(name, lang))}</div>'
-        rows.append([about, str(len(files)), pieces.size(sum(p.stat().st_size for p in files)), made])
-    return pieces.table(heads, rows, numeric=(1, 2, 3))
+        rows.append([about, escape(source), score, pieces.size(sum(p.stat().st_size for p in files)), made])
+    return pieces.table(heads, rows, numeric=(3, 4), none="")
+
+
+def _score(run: Run, lang: str) -> str:
+    """The main metric of the test rows (of validation where there are none), with its name and rows."""
+    report = json.loads(run.report.read_text(encoding="utf-8")) if run.report.exists() else {"splits": {}}
+    split = next((name for name in ("test", "validation") if name in report["splits"]), None)
+    if split is None:
+        return "–"
+    part = report["splits"][split]
+    name = next((m for m in ("accuracy", "f1") if m in part["metrics"]), next(iter(part["metrics"])))
+    where = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
+    word = escape(charts.metric_name(name, lang))
+    return f'<b>{pieces.number(part["metrics"][name])}</b><div class="muted">{word} · {escape(where)}</div>'
 
 
 def make(home: Home, lang: str, run_id: str, format: str) -> tuple:

@@ -287,7 +287,8 @@ class TestExport:
         (finished.exports / "safetensors").mkdir(parents=True)
         (finished.exports / "safetensors" / "model.safetensors").write_bytes(b"w" * 2_000_000)
         shown = export_tab.show(home, "en", finished.id)
-        assert "Model" in shown[2] and "2.0 MB" in shown[2]
+        assert "Model" in shown[2] and "2.0 MB" in shown[2] and "starter-encoder" in shown[2]
+        assert shown[2].count("<b>0.800</b>") == 2 and "Accuracy · test, 60 rows" in shown[2]
         assert [name for _, name in shown[3].choices] == ["model", "exports/safetensors"]
         assert shown[4].visible is False and shown[7].active is False
 
