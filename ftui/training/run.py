@@ -51,7 +51,7 @@ def train(context: Context) -> bool:
     import torch
     import transformers
 
-    from ftui.training import adapters, models, rates, strategies, thawing
+    from ftui.training import adapters, first_token, models, rates, strategies, thawing
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
@@ -60,6 +60,7 @@ def train(context: Context) -> bool:
     build = functools.partial(task.load_model, labels=labels)
     quantised = adapters.quantised(recipe.strategy, device)
     model, tokenizer = models.load(recipe.model, recipe, functools.partial(build, **quantised), events)
+    first_token.apply(model)
     if settings.gradient_checkpointing and recipe.strategy.name == "lora":
         model.enable_input_require_grads()
     model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)

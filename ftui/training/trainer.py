@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import find_batch_size
 
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
 from ftui.training import rates
-from ftui.training.batching import LengthGroupedBatches
+from ftui.training.batching import LengthGroupedBatches, TokenBatches
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
 TELL_EVERY = 0.5
@@ -42,7 +43,20 @@ class GroupedTrainer(Trainer):
         return super().create_optimizer(model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedBatches:
-        return LengthGroupedBatches(self.lengths, self.args.train_batch_size, self.args.seed)
+        ranks = {"rank": self.args.process_index, "ranks": self.args.world_size}
+        return LengthGroupedBatches(self.lengths, self.args.train_batch_size, self.args.seed, **ranks)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        """As many tokens at a time as `per_device_eval_batch_size` rows of the longest have; one process only."""
+        if self.args.world_size > 1:
+            return super()._get_eval_sampler(eval_dataset)
+        lengths = [len(ids) for ids in eval_dataset["input_ids"]]
+        return TokenBatches(lengths, self.args.per_device_eval_batch_size * max(lengths))
+
+    def prediction_step(self, model: Any, inputs: dict, *args: Any, **options: Any) -> tuple:
+        """With the loss once for each row of the batch, so that the mean over batches is that over rows."""
+        loss, logits, labels = super().prediction_step(model, inputs, *args, **options)
+        return None if loss is None else loss.mean().repeat(find_batch_size(inputs)), logits, labels
 
 
 class Reporter(TrainerCallback):

@@ -1,22 +1,31 @@
 """One big batch and an accumulated one must train alike: the trap of models that accept loss keywords."""
 
 import functools
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from ftui.tasks import text_classification as task
+from tests.conftest import REPO
 
 
-@pytest.fixture
-def dataset(toy_model):
+def rows_of(toy_model):
     import pyarrow as pa
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(toy_model)
     texts = [" ".join(["这个", "很好", "so"][: 1 + i % 3]) for i in range(16)]
     table = pa.table({"text": texts, "label": [["a", "b", "c"][i % 3] for i in range(16)]})
     return tokenizer, task.encode(table, tokenizer, 16, ["a", "b", "c"])
+
+
+@pytest.fixture
+def dataset(toy_model):
+    return rows_of(toy_model)
 
 
 def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, smoothing: float = 0.0) -> torch.Tensor:
@@ -46,3 +55,45 @@ def test_accumulated_is_one_big_batch(toy_model, dataset, tmp_path, smoothing):
     uneven = weights_after(toy_model, dataset, tmp_path, 5, 4, smoothing)
     torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)
     torch.testing.assert_close(whole, uneven, atol=1e-6, rtol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("batch", "accumulation"), [(8, 1), (2, 4), (3, 3)])
+def test_two_ranks_are_one(toy_model, dataset, tmp_path, batch, accumulation):
+    whole = weights_after(toy_model, dataset, tmp_path, 16, 1)
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command += ["-m", "tests.training.test_loss", str(toy_model), str(tmp_path), str(batch), str(accumulation)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for rank in range(2):
+        torch.testing.assert_close(load_file(tmp_path / f"rank{rank}.safetensors")["weights"], whole, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32])
+def test_the_loss_of_an_evaluation_is_the_mean_over_rows(toy_model, dataset, tmp_path, batch):
+    from ftui.training.trainer import GroupedTrainer
+
+    tokenizer, rows = dataset
+    transformers.set_seed(0)
+    model = task.load_model(str(toy_model), ["a", "b", "c"])
+    arguments = transformers.TrainingArguments(
+        output_dir=str(tmp_path), per_device_eval_batch_size=batch, use_cpu=True, report_to="none", disable_tqdm=True,
+        dataloader_pin_memory=False, label_names=["labels"],
+    )  # fmt: skip
+    collate = task.collator(tokenizer)
+    trainer = GroupedTrainer(
+        model=model, args=arguments, eval_dataset=rows, data_collator=collate, lengths=[], compute_loss_func=task.loss
+    )
+    sizes = [len(b["labels"]) for b in trainer.get_eval_dataloader()]
+    assert max(sizes) >= batch or sizes == [16]
+    with torch.inference_mode():
+        each = [task.loss(model.eval()(**{k: v for k, v in one.items() if k != "labels"}), one["labels"]) for one in
+                (collate([row]) for row in rows)]  # fmt: skip
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(float(sum(each) / 16), rel=1e-5)
+
+
+if __name__ == "__main__":  # one rank of test_two_ranks_are_one
+    model, folder, batch, accumulation = sys.argv[1:]
+    weights = weights_after(model, rows_of(model), folder, int(batch), int(accumulation))
+    save_file({"weights": weights}, f"{folder}/rank{os.environ['RANK']}.safetensors")
+    torch.distributed.destroy_process_group()
