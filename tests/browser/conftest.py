@@ -45,9 +45,8 @@ class Ui:
         self.process.stdout.close()
 
 
-@pytest.fixture
-def start_ui() -> Iterator[Callable[..., Ui]]:
-    """`start_ui(home, "--demo")` starts a page; it and all that it has started end with the test."""
+def starting() -> Iterator[Callable[..., Ui]]:
+    """`start(home, "--demo")` starts a page; it and all that it has started end when this generator goes on."""
     from ftui import jobs
 
     started: list[Ui] = []
@@ -61,6 +60,10 @@ def start_ui() -> Iterator[Callable[..., Ui]]:
         ui.kill()
         for home in [ui.home, *map(Home, (ui.home.path / "visitors").glob("*"))]:
             jobs.end_all(home)
+
+
+start_ui = pytest.fixture(starting, name="start_ui")
+serve_module = pytest.fixture(starting, name="serve_module", scope="module")  # for tests that can share a page
 
 
 @pytest.fixture
