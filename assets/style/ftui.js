@@ -99,6 +99,19 @@
     setTimeout(() => { button.textContent = words; }, 1500);
   });
 
+  // A "Why?" closes with Escape, or when something else is clicked; a dialog also by a click beside it.
+  const closeAnswers = (but) => document.querySelectorAll("details.why[open]").forEach((open) => { if (open !== but) open.open = false; });
+  addEventListener("keydown", (event) => {
+    const open = event.key === "Escape" && document.querySelector("details.why[open]");
+    if (!open || document.querySelector("dialog[open]")) return;
+    if (open.contains(document.activeElement)) open.querySelector("summary").focus();
+    closeAnswers();
+  });
+  addEventListener("click", (event) => {
+    closeAnswers(event.target.closest?.("details.why"));
+    if (event.target.id === "glossary") event.target.close();
+  });
+
   window.ftui = {
     lang,
 
@@ -183,6 +196,15 @@
       const link = Object.assign(document.createElement("a"), { href: file.url, download: file.orig_name || "" });
       link.click();
       return [];
+    },
+
+    // Opens the glossary, at an entry of it.
+    glossary(entry) {
+      const dialog = document.getElementById("glossary");
+      if (!dialog.open) dialog.showModal();
+      const article = entry && document.getElementById("term-" + entry);
+      dialog.querySelectorAll("article").forEach((other) => other.classList.toggle("chosen", other === article));
+      article ? article.scrollIntoView({ block: "start" }) : dialog.querySelector(".body").scrollTo(0, 0);
     },
 
     // Copies a text; the button says so for a moment.

@@ -181,6 +181,8 @@ def named(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # people write 3 epochs, not 3.0
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

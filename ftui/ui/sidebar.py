@@ -15,7 +15,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.jobs import queue
-from ftui.ui import charts, pieces
+from ftui.ui import charts, glossary, pieces
 from ftui.ui.page import LATEST, QUIET, Page, go_to, html, pulse_of
 
 MOST = 200  # runs in the list
@@ -257,5 +257,5 @@ def build_strip(page: Page) -> gr.HTML:
         theme = f'<button onclick="ftui.toggleTheme()" id="switch-theme" title="{page.t("theme")}" '
         theme += f'aria-label="{page.t("theme")}">◐</button>'
         way = f'<span class="way" title="{page.t("way_" + page.way.mode + "_note")}">{page.t("way_" + page.way.mode)}</span>'
-        html(f'<h1 class="ft unseen">ftui</h1><div class="ft corner">{way}{language}{languages.LANGUAGES[other]}</button>{theme}</div>')
+        html(f'<h1 class="ft unseen">ftui</h1><div class="ft corner">{way}{language}{languages.LANGUAGES[other]}</button>{theme}{glossary.button(page.lang)}</div>')
     return chosen

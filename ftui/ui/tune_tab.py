@@ -18,7 +18,7 @@ from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import filling, form, model_facts, pieces
+from ftui.ui import filling, form, glossary, model_facts, pieces
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
@@ -198,13 +198,19 @@ def build(page: Page, choice: Choice) -> View:
             )
         filled = html(elem_id="filled-notice")
         with gr.Column(elem_classes=["sheet"]):
-            controls["model"] = _model(page)
+            with gr.Column(elem_classes=["decision"]):
+                controls["model"] = _model(page)
+                html(glossary.why("pretraining", page.lang), elem_classes=["why-place"])
             about = html(elem_id="model-line")
-            controls["strategy.name"] = _strategy(page)
+            with gr.Column(elem_classes=["decision"]):
+                controls["strategy.name"] = _strategy(page)
+                html(glossary.why("strategy", page.lang), elem_classes=["why-place"])
             controls["strategy.n"] = form.control("strategy.n", page.lang, visible=False)
-            with gr.Row(elem_classes=["settings-grid"]):
-                for name in form.FRONT[3:]:
-                    controls[name] = form.control(name, page.lang)
+            with gr.Row(elem_classes=["decisions"]):
+                for name, entry in zip(form.FRONT[3:], ("epochs", "learning_rate", "batch"), strict=True):
+                    with gr.Column(elem_classes=["decision"], min_width=220):
+                        controls[name] = form.control(name, page.lang)
+                        html(glossary.why(entry, page.lang), elem_classes=["why-place"])
             outlook = html(elem_id="outlook")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
