@@ -114,7 +114,7 @@ def test_lines_of_a_level_with_some_words_and_all_as_a_file(run, open_page):
     expect(log(page)).to_have_text(re.compile("3 rows without text were left out.$"))
     assert log(page).locator("> div").count() == 1
     page.locator("#level input[value=all]").check(force=True)
-    page.locator("#find-lines textarea, #find-lines input").first.fill("CHECKPOINT")
+    page.locator("#find-lines textarea, #find-lines input").first.press_sequentially("CHECKPOINT")
     expect(log(page)).to_have_text(re.compile("^[0-9:]+Checkpoint saved at step 41.$"))
     events.log("checkpoint", step=42)
     expect(log(page)).to_contain_text("step 42.")
