@@ -47,7 +47,7 @@ from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.ui import data_tab, log_tab, sidebar
+from ftui.ui import data_tab, log_tab, sidebar, sources
 from tests.conftest import REPO, cli, wait_for
 from tests.ui.conftest import dataset, home, make_run, running  # noqa: F401  (fixtures)
 
@@ -121,7 +121,7 @@ def test_quoted_newlines_and_parquet_are_previewed(home, tmp_path, suffix):  # n
         path.write_text('text,label\n"first line\nsecond ""line""\n\nthird",a\n"b, c",d\n', encoding="utf-8")
     else:
         pq.write_table(pa.table({"text": ['first line\nsecond "line"\n\nthird', "b, c"], "label": ["a", "d"]}), path)
-    chosen, notice, _ = data_tab.add_file(home, "en", str(path))
+    *_, (chosen, notice, _) = sources.add_files(home, "en", [str(path)])
     assert notice == ""
     shown = data_tab.show(home, "en", chosen, 0.2, 0.1)
     assert "2 rows" in shown[3]

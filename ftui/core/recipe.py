@@ -28,11 +28,24 @@ class Data(Part):
     test_size: Share = 0.2
     validation_size: Share = 0.1
     seed: int = Field(42, ge=0, lt=2**32)
+    keep_together: Literal["near", "same", "none"] = "near"  # duplicates, on one side of the split
+    group_column: str | None = None  # rows with the same value stay on one side
+    date_column: str | None = None  # the newest rows are tested
+    folds: int | None = Field(None, ge=2, le=20)
+    fold: int = Field(1, ge=1, le=20)  # which of them is tested
     clean: list[Clean] = Field([], max_length=50)  # in this order; the file itself stays as it is
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> "Data":
+        if self.folds is not None and self.fold > self.folds:
+            raise ValueError("fold_beyond_folds")
+        if self.folds is not None and (self.date_column or self.test_path):
+            raise ValueError("folds_alone")
+        return self
 
     def train_rows(self, rows: int) -> int:
         """About how many of the rows are trained on."""
-        test = 0 if self.test_path else self.test_size
+        test = 0 if self.test_path else 1 / self.folds if self.folds else self.test_size
         validation = 0 if self.validation_path else self.validation_size
         return round(rows * (1 - test) * (1 - validation))
 

@@ -1,6 +1,7 @@
 """A recipe's data to the tables that a training reads: columns found, empty rows dropped, splits made."""
 
 import itertools
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from ftui.core import recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.data import cleaning, forms, hub, inspecting, intake, reading, similar, values
-from ftui.data.splitting import SPLITS, label_text, split_rows
+from ftui.data.splitting import SPLITS, dated_rows, fold_rows, label_text, split_rows
 
 LABEL = "label"
+MOST_COMPARED = 300_000  # rows; of more, only equal ones are kept together (punctuation, spaces, width and case aside)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
         raise UserError("nothing_left", dropped=sum(one["dropped"] for one in cleaned))
     paths = {"validation": data.validation_path, "test": data.test_path}
     own = {split: path for split, path in paths.items() if path}
-    splits = _split(whole, data, stratify, own, sum(dropped.values()), columns)
+    splits = _split(whole, data, stratify, own, sum(dropped.values()), columns, resolve(data.path, home).table())
     for split, path in own.items():
         splits[split] = _own(split, path, home, columns, roles, splits["train"], dropped, data)
         splits["train"] = _without_leaks(splits["train"], splits[split], dropped)
@@ -65,7 +67,7 @@ def _without_leaks(train: pa.Table, other: pa.Table, dropped: Counter[str]) -> p
 
 def leaked(keys: list[str], others: list[str]) -> np.ndarray:
     """(N,) which of these texts (by their keys) also are, or nearly are, among the others."""
-    group = similar.groups([*others, *keys])
+    group = similar.clusters([*others, *keys])
     return np.isin(group[len(others) :], group[: len(others)])
 
 
@@ -167,12 +169,12 @@ def _labels(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _split(
-    whole: pa.Table, data: recipe.Data, stratify: str | None, own: dict, dropped: int, columns: dict[str, str]
+    whole: pa.Table, data: recipe.Data, stratify: str | None, own: dict, dropped: int, columns: dict[str, str], raw: pa.Table
 ) -> dict[str, pa.Table]:
     """The rows, split; what has a file of its own is not split off."""
     labels = whole.column(stratify).to_pylist() if stratify else None
     sizes = {"test": data.test_size, "validation": data.validation_size} | dict.fromkeys(own, 0.0)
-    parts = split_rows(labels, len(whole), sizes["test"], sizes["validation"], data.seed)
+    parts = divide(whole, labels, data, sizes, raw)
     tables = {}
     for split, numbers in parts.items():
         if not len(numbers) and sizes.get(split, 1.0):
@@ -184,6 +186,59 @@ def _split(
         mask[numbers] = True
         tables[split] = whole.filter(pa.array(mask))
     return tables
+
+
+def divide(
+    whole: pa.Table, labels: list[str] | None, data: recipe.Data, sizes: dict[str, float], raw: pa.Table
+) -> dict[str, np.ndarray]:
+    """Places in `whole` of each split's rows, as the recipe says. `raw`: the data set, for columns that only split; `sizes`:
+    shares of test and validation. Raises UserError for a column that is not there, and where one group would be all."""
+    groups = together(whole, data, raw)
+    n, test, validation = len(whole), sizes["test"], sizes["validation"]
+    if data.folds:
+        return fold_rows(labels, n, data.folds, data.fold, validation, data.seed, groups)
+    if data.date_column:
+        dates = _dates(_beside(whole, raw, data.date_column), data.date_column)
+        return dated_rows(dates, n, test, validation, groups)
+    return split_rows(labels, n, test, validation, data.seed, groups)
+
+
+def together(whole: pa.Table, data: recipe.Data, raw: pa.Table) -> np.ndarray:
+    """(N,) a number for each row, the same for rows that must stay on one side: (near) duplicates, and what the group
+    column says."""
+    groups = np.arange(len(whole))
+    if data.keep_together != "none" and len(whole):
+        keys = list(map(similar.key, cleaning.texts(whole)))
+        near = data.keep_together == "near" and len(whole) <= MOST_COMPARED
+        groups = similar.clusters(keys) if near else similar.same(keys)
+    if data.group_column:
+        named = _beside(whole, raw, data.group_column)
+        chosen = similar.same([f"{i}" if value is None else f"={value}" for i, value in enumerate(named)])
+        groups = similar.joined(groups, chosen)
+        if len(whole) > 1 and len(np.unique(groups)) < 3:
+            raise UserError("too_few_groups", column=data.group_column, groups=len(np.unique(groups)))
+    return groups
+
+
+def _beside(whole: pa.Table, raw: pa.Table, column: str) -> list:
+    """The values of another column of the data set, for these rows."""
+    if column not in raw.column_names:
+        raise UserError("split_column_missing", column=column, columns=", ".join(raw.column_names))
+    return raw.column(column).take(whole.column("row").combine_chunks()).to_pylist()
+
+
+def _dates(found: list, column: str) -> np.ndarray:
+    """(N,) as numpy dates; rows without one count as the oldest. UserError where most have none."""
+    import pandas as pd
+
+    plain = [values.text_of(value) if value is not None else None for value in found]
+    plain = [re.sub("[年月]", "-", text).replace("日", " ").strip() if text else None for text in plain]
+    dates = pd.to_datetime(pd.Series(plain, dtype="object"), errors="coerce", format="mixed", utc=True).to_numpy("datetime64[s]")
+    readable = ~np.isnat(dates)
+    if readable.mean() < 0.5:
+        example = next((text for text, good in zip(plain, readable, strict=True) if text and not good), "")
+        raise UserError("no_dates", column=column, example=str(example)[:40])
+    return np.where(readable, dates, dates[readable].min())
 
 
 def _own(

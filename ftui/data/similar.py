@@ -38,9 +38,6 @@ def same(keys: Sequence[str]) -> np.ndarray:
 def groups(keys: Sequence[str], threshold: float = THRESHOLD) -> np.ndarray:
     """(N,) for each row the number of the first row of its group. Two rows are in one group if a chain of rows joins
     them of which each shares `threshold` (0.7 to 1) of its pieces with the next, or has the same key."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     of = same(keys)
     chosen = np.flatnonzero((of == np.arange(len(keys))) & (np.fromiter(map(len, keys), np.int64, len(keys)) >= _PIECE))
     if len(chosen) < 2 or threshold >= 1:
@@ -48,10 +45,30 @@ def groups(keys: Sequence[str], threshold: float = THRESHOLD) -> np.ndarray:
     pairs = _similar([keys[i] for i in chosen], threshold)
     if not len(pairs):
         return of
-    joined = np.concatenate([chosen[pairs], np.stack([np.arange(len(keys)), of], axis=1)])
-    ones = np.ones(len(joined), np.int8)
-    graph = coo_array((ones, (joined[:, 0], joined[:, 1])), shape=(len(keys), len(keys)))
-    _, part = connected_components(graph, directed=False)
+    return _connected(np.concatenate([chosen[pairs], np.stack([np.arange(len(keys)), of], axis=1)]), len(keys))
+
+
+def clusters(keys: Sequence[str]) -> np.ndarray:
+    """Groups for splitting: as `groups`, but where a chain of likenesses runs through a large part of the rows (texts made
+    by one template, say), only equal keys are one group there."""
+    found, equal = groups(keys), same(keys)
+    sizes = np.bincount(found, minlength=len(keys))
+    return np.where(sizes[found] > max(5, len(keys) // 50), equal, found) if len(keys) else found
+
+
+def joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N,) groups that hold whole those of `a` and of `b` (each: the number of the first row of a row's group)."""
+    rows = np.arange(len(a))
+    return _connected(np.concatenate([np.stack([rows, a], axis=1), np.stack([rows, b], axis=1)]), len(a))
+
+
+def _connected(pairs: np.ndarray, n: int) -> np.ndarray:
+    """(N,) for each of n rows the number of the first row that pairs, (P, 2), join it with."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(pairs), np.int8)
+    _, part = connected_components(coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n)), directed=False)
     _, first, inverse = np.unique(part, return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64)
 

@@ -9,46 +9,16 @@ from pathlib import Path
 import gradio as gr
 
 from ftui.core import languages
-from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, demo, pieces
-from ftui.ui.page import LATEST, QUIET, SHOWN, Choice, Page, View, chart, draw, go_to, html, pickable
+from ftui.ui import charts, dividing, pieces, sources, workshop
+from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
-SAMPLES = {"zh_reviews.csv": "sample_zh", "en_reviews.csv": "sample_en"}
 PAGE_ROWS = 20
 LONGEST_AUTO = 512  # tokens: where `max_length: auto` cuts
 
 
-def samples_folder() -> Path:
-    """The folder of the files that come with ftui."""
-    return Path(__file__).parents[2] / "assets" / "samples"
-
-
 # ---- handlers: plain arguments in, updates out
-
-
-def add_file(home: Home, lang: str, path: str | None, way: Access = LOCAL) -> tuple:
-    """Import what was dropped; (data id, notice, empty drop zone)."""
-    if not path:
-        return gr.skip(), gr.skip(), gr.skip()
-    return (*_import(home, lang, Path(path), way), None)
-
-
-def add_sample(home: Home, lang: str, name: str) -> tuple:
-    """Import one of SAMPLES; (data id, notice)."""
-    return _import(home, lang, samples_folder() / name, LOCAL) if name in SAMPLES else (gr.skip(), gr.skip())
-
-
-def _import(home: Home, lang: str, source: Path, way: Access) -> tuple:
-    from ftui.data import intake
-
-    try:
-        way.check_import(home, source.stat().st_size)
-        dataset = intake.import_file(source, home, name=source.name, progress=way.check_import_rows)
-    except UserError as problem:
-        return gr.skip(), pieces.error(problem, lang)
-    return dataset.id, ""
 
 
 def known(home: Home, lang: str, data_id: str) -> dict:
@@ -67,17 +37,20 @@ def choose(data_id: str, chosen: str | None) -> object:
 
 
 def show(home: Home, lang: str, data_id: str, test_size: float, validation_size: float) -> tuple:
-    """A data set was chosen: (earlier, empty state, group, facts, notes, text column, label column, search, table, page,
-    label chart, length chart, findings, split)."""
+    """A data set was chosen: (earlier, empty state, group, facts, notes, text column, label column, plan, search, table,
+    page, label chart, length chart, split, findings, shown rows, four controls of the split, which data set is shown)."""
     dataset = _open(home, data_id)
     if dataset is None:
-        return (gr.skip(), gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 11))
+        return (gr.skip(), gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 18))
     from ftui.data import inspecting, intake
 
     card = dataset.card()
     names = [column["name"] for column in card["columns"]]
     guessed = inspecting.guess(dataset.table())["columns"]
-    text, label = guessed.get("text"), guessed.get("label")
+    kept = workshop.saved(dataset.path)
+    text, label = (kept["columns"].get(role, guessed.get(role)) for role in ("text", "label"))
+    plan = workshop.written(kept["plan"])
+    workshop.save(dataset.path, {"text": text, "label": label}, workshop.read(plan))
     facts = [card["encoding"] and card["encoding"].upper().replace("_", "-")]
     facts += [languages.text("n_rows", lang, n=card["rows"]), languages.text("n_columns", lang, n=len(names))]
     return (
@@ -88,8 +61,13 @@ def show(home: Home, lang: str, data_id: str, test_size: float, validation_size:
         "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang)),
         gr.Dropdown(choices=names, value=text),
         gr.Dropdown(choices=names, value=label),
+        plan,
         "",
         *view(home, lang, data_id, text, label, "", 1, test_size, validation_size),
+        pieces.notice(languages.text("checking", lang)),
+        "",
+        *dividing.show(kept["plan"], names),
+        data_id,
     )
 
 
@@ -104,11 +82,11 @@ def view(
     test_size: float,
     validation_size: float,
 ) -> tuple:
-    """All that depends on the chosen columns: (table, page, label chart, length chart, findings, split)."""
+    """All that depends on the chosen columns: (table, page, label chart, length chart, split as far as it is known at once)."""
     return (
         *view_rows(home, lang, data_id, text, label, search, number),
         *view_columns(home, lang, data_id, text, label),
-        view_split(home, lang, data_id, label, test_size, validation_size),
+        pieces.split_bar(quick_sizes(home.dataset(data_id), label, test_size, validation_size), lang) if _open(home, data_id) else "",
     )
 
 
@@ -136,58 +114,62 @@ def view_rows(
 
 
 def view_columns(home: Home, lang: str, data_id: str, text: str | None, label: str | None) -> tuple:
-    """(label chart, length chart, notice) for the chosen columns."""
+    """(label chart, length chart) for the chosen columns."""
     dataset = _open(home, data_id)
     if dataset is None:
-        return "", "", ""
+        return "", ""
     columns = {column["name"] for column in dataset.card()["columns"]}
     text, label = (name if name in columns else None for name in (text, label))
     counts = _counts(dataset.path, label) if label else []
     length = _lengths(dataset.path, text) if text else None
     cut = LONGEST_AUTO if length and length["unit"] == "tokens" else None
-    problem = _findings(dataset, text, label, counts, lang)
     shown_lengths = charts.lengths(length, cut, lang) if length else None
-    return draw(charts.label_counts(counts, lang)), draw(shown_lengths), problem
+    return draw(charts.label_counts(counts, lang)), draw(shown_lengths)
 
 
-def _findings(dataset, text: str | None, label: str | None, counts: list, lang: str) -> str:
-    """What stands in the way of training on these columns, or is worth knowing."""
-    from ftui.data import inspecting
-
-    if text is None or label is None:
-        return pieces.notice(languages.text("choose_columns", lang), kind="warn")
-    if text == label:
-        return pieces.notice(languages.text("same_column", lang), kind="bad")
-    rows = dataset.card()["rows"]
-    if len(counts) < 2:
-        return pieces.notice(languages.text("one_label_only", lang), kind="bad")
-    if rows >= 20 and len(counts) > rows / 2:
-        return pieces.notice(languages.text("labels_like_text", lang, n=len(counts), rows=rows), kind="warn")
-    lacking = {name: inspecting.missing(dataset.table(), name) for name in (text, label)}
-    lines = [languages.text("missing_values", lang, n=n, column=name) for name, n in lacking.items() if n]
-    small = [name for name, n in counts if n < 10]
-    if small:
-        lines.append(languages.text("small_labels", lang, n=len(small), names=", ".join(small[:5])))
-    return "".join(pieces.notice(line, kind="warn") for line in lines)
-
-
-def view_split(home: Home, lang: str, data_id: str, label: str | None, test_size: float, validation_size: float) -> str:
+def view_split(
+    home: Home, lang: str, data_id: str, text: str | None, label: str | None, test_size: float, validation_size: float, plan: str = ""
+) -> str:
     """How many rows go where, as a bar."""
     dataset = _open(home, data_id)
     if dataset is None:
         return ""
-    sizes = split_sizes(dataset.path, label, test_size, validation_size)
+    try:
+        sizes = split_sizes(dataset.path, text, label, test_size, validation_size, plan)
+    except UserError as problem:
+        return pieces.error(problem, lang)
     return pieces.split_bar(sizes, lang)
 
 
 @functools.lru_cache(maxsize=64)
-def split_sizes(path: Path, label: str | None, test_size: float, validation_size: float) -> dict[str, int]:
-    """Rows of train, validation and test, by the very function that will split them."""
+def split_sizes(
+    path: Path, text: str | None, label: str | None, test_size: float, validation_size: float, plan: str = ""
+) -> dict[str, int]:
+    """Rows of train, validation and test, by the very function that will split them. Of more rows than the report looks
+    at they are reckoned from its sample."""
+    from ftui.core.recipe import Data
+    from ftui.data import intake, preparing
+
+    dataset, content = intake.open_dataset(path), workshop.read(plan)
+    names = dataset.table().column_names
+    if text not in names or label not in names or text == label:
+        return quick_sizes(path, label, test_size, validation_size)
+    now = workshop.sheet(path, text, label, plan)
+    own = {split: Path(content[f"{split}_path"]) for split in ("validation", "test") if content.get(f"{split}_path")}
+    sizes = {"test": test_size, "validation": validation_size} | dict.fromkeys(own, 0.0)
+    made = preparing.divide(now.table, now.labels, Data(path=str(path), **content), sizes, dataset.table())
+    scale = now.total / max(len(now.raw), 1)
+    counts = {name: round(len(made[name]) * scale) for name in ("train", "validation", "test")}
+    return counts | {name: intake.open_dataset(folder).card()["rows"] for name, folder in own.items()}
+
+
+@functools.lru_cache(maxsize=64)
+def quick_sizes(path: Path, label: str | None, test_size: float, validation_size: float) -> dict[str, int]:
+    """The same before anything is known of the rows but their labels."""
     from ftui.data import intake, splitting
 
     table = intake.open_dataset(path).table()
-    labels = None
-    rows = table.num_rows
+    labels, rows = None, table.num_rows
     if label and label in table.column_names:
         labels = [name for value in table[label].to_pylist() if (name := splitting.label_text(value)) is not None]
         rows = len(labels)
@@ -234,22 +216,7 @@ def _lengths(path: Path, column: str) -> dict:
 def build(page: Page) -> tuple[Choice, View]:
     """Lay out the tab and wire it; returns the controls that Fine-tune reads, and what shows a data set."""
     t = page.t
-    with gr.Row(elem_classes=["sheet"]):
-        with gr.Column(scale=3, min_width=280):
-            drop = gr.File(label=t("drop"), height=128, elem_id="drop", container=False)
-            html(f'<div class="ft sub">{t("drop_formats")}</div>')
-        with gr.Column(scale=2, min_width=260):
-            html(pieces.heading(t("no_file_title"), t("no_file_text")))
-            buttons = "".join(
-                f'<button data-pick="{name}" id="sample-{name[:2]}">{t(key)}</button>' for name, key in SAMPLES.items()
-            )
-            samples = pickable(f'<div class="ft quotes">{buttons}</div>', elem_id="samples")
-            html(f'<div class="ft sub">{t("demo_note")}</div>')
-            demo.button(page, "demo-data")
-            earlier = gr.Dropdown(
-                label=t("earlier_data"), choices=[], value=None, visible=False, elem_id="earlier-data"
-            )
-    notice = html(elem_id="data-notice")
+    _, earlier = sources.build(page)
     nothing = html(pieces.empty("▤", t("data_empty_title"), t("data_empty_text")), elem_id="data-empty")
     with gr.Column(visible=False, elem_id="data-view") as content:
         with gr.Column(elem_classes=["sheet"]):
@@ -262,7 +229,7 @@ def build(page: Page) -> tuple[Choice, View]:
                     label=t("label_column"), choices=[], value=None, elem_id="label-column", min_width=180
                 )
             notes = html(elem_id="data-notes")
-            findings = html(elem_id="data-findings")
+        mended = workshop.build(page)
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
                 with gr.Row(elem_classes=["table-tools"]):
@@ -282,6 +249,7 @@ def build(page: Page) -> tuple[Choice, View]:
                 with gr.Column(elem_classes=["sheet"]):
                     html(pieces.heading(t("split_title"), t("split_note")))
                     split = html(elem_id="split")
+                    divided_by = dividing.build(page)
                     shares = {"minimum": 0.05, "maximum": 0.5, "step": 0.05, "buttons": []}
                     test_size = gr.Slider(value=0.2, label=t("test_share"), elem_id="test-size", **shares)
                     validation_size = gr.Slider(
@@ -290,21 +258,18 @@ def build(page: Page) -> tuple[Choice, View]:
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("use_data"), variant="primary", elem_id="use-data")
 
-    def add(home: Home, lang: str, path: str | None) -> tuple:
-        return add_file(home, lang, path, page.way)
-
-    drop.upload(page.bind(add), [drop], [page.data, notice, drop], **SHOWN)
-    samples.click(page.bind(add_sample, event=True), [], [page.data, notice], **SHOWN)
     earlier.input(choose, [page.data, earlier], [page.data], **QUIET)
 
     sizes = [test_size, validation_size]
     columns = [page.data, text, label]
     paged = [*columns, search, number]
-    viewed = [table, number, counts, lengths, findings, split]
+    viewed = [table, number, counts, lengths, split]
     gr.on([text.input, label.input], page.bind(view), [*paged, *sizes], viewed, **LATEST)
     gr.on([search.input, number.input], page.bind(view_rows), paged, [table, number], **LATEST)
-    moved = [test_size.input, validation_size.input]
-    gr.on(moved, page.bind(view_split), [page.data, label, *sizes], [split], **LATEST)
+    counted = {"fn": page.bind(view_split), "inputs": [*columns, *sizes, mended.plan], "outputs": [split], **LATEST}
+    gr.on([test_size.input, validation_size.input], **counted)
+    workshop.wire(page, mended, text, label, lambda event: event.then(**counted))
+    dividing.wire(page, divided_by, mended.plan, lambda event: event.then(**counted))
     onward.click(page.bind(use), columns, [page.tabs], **QUIET)
-    shown = [earlier, nothing, content, facts, notes, text, label, search, *viewed]
+    shown = [earlier, nothing, content, facts, notes, text, label, mended.plan, search, *viewed, mended.findings, mended.panel, *divided_by.all, mended.ready]
     return Choice(text, label, *sizes), View(show, [page.data, *sizes], shown, by_run=False)

@@ -14,7 +14,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import form, pieces
+from ftui.ui import form, pieces, workshop
 
 TASK = "text-classification"  # what the form is for
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
@@ -102,6 +102,7 @@ def settle(home: Home, lang: str, data_id: str, pending: str) -> tuple:
 
 def choices(home: Home, data_id: str, made: Recipe) -> tuple:
     """(text column, label column, test share, validation share) as a recipe says, as far as the data set has them."""
+    workshop.keep(home, data_id, workshop.plan_of(made))
     names = _columns(home, data_id)
     columns = (made.data.columns.get(role) for role in ("text", "label"))
     shares = (min(max(share, SHARES[0]), SHARES[1]) for share in (made.data.test_size, made.data.validation_size))

@@ -16,7 +16,9 @@ from ftui.core.recipe import Recipe
 # In front: what most people ever touch. The Data tab has four more (ELSEWHERE).
 FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "training.learning_rate")
 FRONT += ("training.per_device_train_batch_size",)
-ELSEWHERE = ("version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean")
+ELSEWHERE = (
+    "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean",
+    "data.group_column", "data.date_column", "data.folds", "data.fold")  # fmt: skip
 # Under Advanced: group (its title is text `group_<name>`) -> fields.
 GROUPS: dict[str, tuple[str, ...]] = {
     "optimisation": (
@@ -49,7 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "strategy.loraplus_lr_ratio",
         "strategy.load_in_4bit",
     ),
-    "text": ("training.max_length", "data.seed", "data.validation_path", "data.test_path"),
+    "text": ("training.max_length", "data.seed", "data.keep_together", "data.validation_path", "data.test_path"),
     "precision": (
         "device",
         "training.bf16",

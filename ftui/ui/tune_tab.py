@@ -18,7 +18,7 @@ from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import filling, form, glossary, model_facts, pieces
+from ftui.ui import filling, form, glossary, model_facts, pieces, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
@@ -34,6 +34,7 @@ def make_recipe(home: Home, data_id: str, columns: tuple, shares: tuple, values:
     roles = {role: name for role, name in zip(("text", "label"), columns, strict=True) if name}
     content["data"] |= {"path": str(home.dataset(data_id)), "columns": roles}
     content["data"] |= {"test_size": shares[0], "validation_size": shares[1]}
+    content["data"] |= workshop.saved(home.dataset(data_id))["plan"]
     return recipe.build(content)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ftui.core import languages
 from ftui.data import intake, reading
-from ftui.ui import data_tab
+from ftui.ui import sources
 from tests.bad_input.conftest import one_sentence, tree, words
 
 GOOD = "text,label\ngood one,a\nbad one,b\nanother,a\n"
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_table(tmp_path, home, refused, name, content, code):
     assert said["code"] == code
     assert name in said["en"] and name in said["zh"]
     for lang in languages.LANGUAGES:
-        chosen, notice, zone = data_tab.add_file(home, lang, str(path))
+        *_, (chosen, notice, zone) = sources.add_files(home, lang, [str(path)])
         assert isinstance(chosen, dict) and zone is None  # an update that leaves the chosen data set chosen
         assert words(said[lang]) in words(notice) and 'role="alert"' in notice
     assert not home.datasets.exists() or list(home.datasets.iterdir()) == []

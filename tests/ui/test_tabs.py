@@ -17,7 +17,7 @@ from ftui.core.access import DEMO
 from ftui.core.errors import UserError
 from ftui.core.home import Home, write_json
 from ftui.jobs import processes, queue
-from ftui.ui import data_tab, dialogs, evaluation_tab, export_tab, form, many, playground_tab, sidebar, tune_tab
+from ftui.ui import data_tab, dialogs, evaluation_tab, export_tab, form, many, playground_tab, sidebar, sources, tune_tab
 from tests.ui.conftest import make_run
 
 COLUMNS = ("评论内容", "情感标签")
@@ -32,30 +32,16 @@ def changed(name: str, value: object) -> list:
 
 
 class TestData:
-    def test_a_file_becomes_a_data_set(self, home: Home, tmp_path, toy_csv):
-        data_id, notice, zone = data_tab.add_file(home, "en", str(toy_csv))
-        assert notice == "" and zone is None
-        assert home.dataset(data_id).is_dir()
-
-    def test_a_bad_file_is_one_sentence(self, home: Home, tmp_path):
-        bad = tmp_path / "empty.csv"
-        bad.write_bytes(b"")
-        data_id, notice, _ = data_tab.add_file(home, "zh", str(bad))
-        assert data_id == gr.skip() and "empty.csv" in notice and 'role="alert"' in notice
-
-    @pytest.mark.parametrize("name", list(data_tab.SAMPLES))
+    @pytest.mark.parametrize("name", list(sources.SAMPLES))
     def test_samples_are_there_and_understood(self, home: Home, name):
-        data_id, notice = data_tab.add_sample(home, "en", name)
+        data_id, notice = sources.add_sample(home, "en", name)
         assert notice == ""
         shown = data_tab.show(home, "en", data_id, 0.2, 0.1)
         assert shown[5].value and shown[6].value and shown[5].value != shown[6].value
 
-    def test_only_samples_can_be_asked_for(self, home: Home):
-        assert data_tab.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(), gr.skip())
-
     def test_facts_and_guesses(self, home: Home, dataset):
-        listed, empty, view, facts, _, text, label, *rest = data_tab.show(home, "zh", dataset.id, 0.2, 0.1)
-        assert not empty.visible and view.visible and len(rest) == 7 and listed.value == dataset.id
+        listed, empty, view, facts, _, text, label, plan, *rest = data_tab.show(home, "zh", dataset.id, 0.2, 0.1)
+        assert not empty.visible and view.visible and len(rest) == 13 and listed.value == dataset.id
         assert "reviews.csv" in facts and "300 行" in facts and "UTF-8" in facts
         assert (text.value, label.value) == COLUMNS
 
@@ -70,14 +56,9 @@ class TestData:
         assert "excellent" in table and page.value == page.maximum < 15
 
     def test_charts_and_split(self, home: Home, dataset):
-        counts, lengths, findings = data_tab.view_columns(home, "en", dataset.id, *COLUMNS)
-        assert json.loads(counts)["data"] and json.loads(lengths)["data"] and findings == ""
-        assert "<b>216</b>" in data_tab.view_split(home, "en", dataset.id, COLUMNS[1], 0.2, 0.1)
-
-    def test_what_stands_in_the_way_is_said(self, home: Home, dataset):
-        assert "same column" in data_tab.view_columns(home, "en", dataset.id, COLUMNS[0], COLUMNS[0])[2]
-        assert "Choose the column" in data_tab.view_columns(home, "en", dataset.id, None, COLUMNS[1])[2]
-        assert "looks like text" in data_tab.view_columns(home, "en", dataset.id, COLUMNS[1], COLUMNS[0])[2]
+        counts, lengths = data_tab.view_columns(home, "en", dataset.id, *COLUMNS)
+        assert json.loads(counts)["data"] and json.loads(lengths)["data"]
+        assert "<b>216</b>" in data_tab.view_split(home, "en", dataset.id, *COLUMNS, 0.2, 0.1)
 
     def test_a_data_set_that_is_gone_leaves_the_page_empty(self, home: Home):
         assert data_tab.show(home, "en", "0123456789abcdef", 0.2, 0.1)[1].visible

@@ -1,0 +1,382 @@
+"""The data workshop on the Data tab: what is odd about the rows, the steps that mend it, rows before and after.
+
+What was chosen is kept beside the data set (`plan.json`), so that it is there again after a reload. A plan is a part of
+the recipe's `data` as plain data: {"clean": [...], "test_path": ...}; the page holds it as JSON.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+import yaml
+
+from ftui.core import languages
+from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
+from ftui.core.home import Home, starter_models, write_json
+from ftui.core.steps import CLEAN, build_steps
+from ftui.ui import pieces
+from ftui.ui.page import LATEST, QUIET, Page, html, pickable
+
+if TYPE_CHECKING:
+    from ftui.core.recipe import Recipe
+    from ftui.data.report import Report, Sheet
+
+SHOWN_ROWS = 50
+MOST_SETTINGS = 3  # of any step
+_MARKS = {"bad": "✕", "warn": "!", "info": "i"}
+
+
+# ---- the plan
+
+
+def saved(folder: Path) -> dict:
+    """{"columns", "plan"} as they were left, each perhaps empty."""
+    try:
+        content = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        read(json.dumps(content["plan"]))
+        return content
+    except (OSError, ValueError, KeyError, TypeError, UserError):
+        return {"columns": {}, "plan": {}}
+
+
+def save(folder: Path, columns: dict, plan: dict) -> None:
+    """Keep what was chosen."""
+    content = {"columns": columns, "plan": plan}
+    if saved(folder) != content:
+        write_json(folder / "plan.json", content)
+
+
+def keep(home: Home, data_id: str, plan: str) -> None:
+    """Keep a plan that has changed; the columns stay."""
+    folder = _folder(home, data_id)
+    if folder is not None:
+        save(folder, saved(folder)["columns"], read(plan))
+
+
+def plan_of(made: Recipe) -> str:
+    """What a recipe says of cleaning and splitting, as a plan; files of its own are not taken over."""
+    data = made.data.model_dump(mode="json", exclude_defaults=True)
+    return written({name: data.get(name) for name in ("clean", "group_column", "date_column", "folds", "fold")})
+
+
+def read(plan: str | None) -> dict:
+    """The plan that the page holds. Raises UserError where it is none."""
+    content = json.loads(plan or "{}")
+    recipes.build({"data": {"path": "-", **content}})
+    return content
+
+
+def written(plan: dict) -> str:
+    """The plan as the page holds it."""
+    return json.dumps({name: value for name, value in plan.items() if value}, ensure_ascii=False)
+
+
+# ---- what is computed, once for each choice
+
+
+@functools.lru_cache(maxsize=4)
+def sheet(folder: Path, text: str, label: str, plan: str) -> Sheet:
+    """The rows after the plan's steps. Raises UserError where a pattern takes too long."""
+    from ftui.data import intake, report
+
+    content = read(plan)
+    own = {split: content.get(f"{split}_path") for split in ("validation", "test")}
+    others = {split: intake.open_dataset(Path(path)) for split, path in own.items() if path}
+    tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
+    columns = {"text": text, "label": label}
+    steps = build_steps(content.get("clean", []))
+    return report.look(intake.open_dataset(folder), columns, steps, others, tokenizer if tokenizer.exists() else None)
+
+
+@functools.lru_cache(maxsize=8)
+def report_of(folder: Path, text: str, label: str, plan: str) -> Report:
+    """The findings on them."""
+    from ftui.data import report
+
+    return report.make(sheet(folder, text, label, plan))
+
+
+def inspect(home: Home, lang: str, data_id: str, text: str | None, label: str | None, plan: str) -> tuple:
+    """After any choice: (findings, steps). What was chosen is kept."""
+    folder = _folder(home, data_id)
+    if folder is None:
+        return "", ""
+    problem = _unfit(text, label)
+    if problem:
+        return pieces.notice(languages.text(problem, lang), kind="warn" if problem == "choose_columns" else "bad"), ""
+    save(folder, {"text": text, "label": label}, read(plan))
+    try:
+        found, now = report_of(folder, text, label, plan), sheet(folder, text, label, plan)
+    except UserError as error:
+        return pieces.error(error, lang), _steps([], read(plan).get("clean", []), lang)
+    counts = [(len(o.changed), len(o.dropped)) for o in now.outcomes]
+    return _findings(found, lang), _steps(counts, read(plan).get("clean", []), lang)
+
+
+def begin(home: Home, lang: str, data_id: str) -> tuple:
+    """A data set is shown: (findings, steps). The columns are those that are kept: the page's own may be on their way."""
+    folder = _folder(home, data_id)
+    if folder is None:
+        return "", ""
+    kept = saved(folder)
+    text, label = (kept["columns"].get(role) for role in ("text", "label"))
+    return inspect(home, lang, data_id, text, label, written(kept["plan"]))
+
+
+def _unfit(text: str | None, label: str | None) -> str | None:
+    if not text or not label:
+        return "choose_columns"
+    return "same_column" if text == label else None
+
+
+def _folder(home: Home, data_id: str) -> Path | None:
+    try:
+        return home.dataset(data_id) if data_id else None
+    except UserError:
+        return None
+
+
+# ---- pieces
+
+
+def _button(pick: str, text: str, kind: str = "", title: str = "") -> str:
+    hint = f' title="{escape(title)}" aria-label="{escape(title)}"' if title else ""
+    return f'<button data-pick="{escape(pick)}" class="{kind}"{hint}>{escape(text)}</button>'
+
+
+def _findings(found: Report, lang: str) -> str:
+    lines = []
+    for finding in found.findings:
+        buttons = _button(f"rows:{finding.kind}", languages.text("show_rows", lang)) if len(finding.rows) else ""
+        if finding.cure:
+            buttons += _button(f"cure:{finding.kind}", languages.step(finding.cure["name"], lang)[0], "cure")
+        mark = f'<span class="mark" aria-hidden="true">{_MARKS[finding.level]}</span>'
+        sentence = escape(finding.sentence(lang))
+        lines.append(f'<li class="finding {finding.level}" data-kind="{finding.kind}">{mark}<p>{sentence}</p><span class="acts">{buttons}</span></li>')
+    if not lines:
+        return pieces.notice(languages.text("nothing_odd", lang), kind="info")
+    about = languages.text("looked_at", lang, n=found.looked_at, all=found.total) if found.looked_at < found.total else ""
+    return f'<div class="ft"><ul class="findings">{"".join(lines)}</ul><p class="sub">{escape(about)}</p></div>'
+
+
+def _steps(counts: Sequence[tuple[int, int]], steps: Sequence[dict], lang: str) -> str:
+    if not steps:
+        return f'<div class="ft sub">{escape(languages.text("no_steps", lang))}</div>'
+    lines = []
+    for i, step in enumerate(steps):
+        changed, dropped = counts[i] if i < len(counts) else (0, 0)
+        done = languages.text("step_done", lang, changed=changed, dropped=dropped)
+        settings = ", ".join(f"{name} {_shown(value)}" for name, value in step.items() if name != "name" and value not in (None, ""))
+        see = _button(f"see:{i}", languages.text("before_after", lang)) if changed or dropped else ""
+        moves = _button(f"up:{i}", "↑", title=languages.text("step_up", lang)) if i else ""
+        moves += _button(f"down:{i}", "↓", title=languages.text("step_down", lang)) if i < len(steps) - 1 else ""
+        moves += _button(f"remove:{i}", "✕", title=languages.text("step_remove", lang))
+        name = escape(languages.step(step["name"], lang)[0])
+        detail = f'<span class="sub">{escape(settings)}</span>' if settings else ""
+        lines.append(f'<li class="step"><p><b>{name}</b> {detail}</p><span class="n">{escape(done)}</span><span class="acts">{see}{moves}</span></li>')
+    return f'<div class="ft"><ol class="steps">{"".join(lines)}</ol></div>'
+
+
+def _shown(value: object) -> str:
+    return ", ".join(f"{a} → {b}" for a, b in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _panel(title: str, heads: list[str], rows: list[list[str]], lang: str) -> str:
+    close = _button("close:", "✕", title=languages.text("close", lang))
+    table = pieces.table([escape(head) for head in heads], rows, numeric=(0,))
+    return f'<div class="ft rows-panel"><div class="line"><div class="h">{escape(title)}</div>{close}</div><div class="tall">{table}</div></div>'
+
+
+def _marked(text: str, other: str, kind: str) -> str:
+    """A text with what differs from another set off."""
+    import difflib
+
+    if len(text) > 2000 or len(other) > 2000:
+        return pieces.cell(text)
+    parts = []
+    for tag, a, b, _, _ in difflib.SequenceMatcher(None, text, other, autojunk=False).get_opcodes():
+        piece = escape(text[a:b]).replace("\n", "⏎").replace("\u3000", "␣")
+        parts.append(piece if tag == "equal" else f"<mark class='{kind}'>{piece}</mark>" if piece else "")
+    return f'<div class="clamp">{"".join(parts)}</div>'
+
+
+def finding_rows(folder: Path, text: str, label: str, plan: str, kind: str, lang: str) -> str:
+    """The rows behind a finding."""
+    now = sheet(folder, text, label, plan)
+    found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == kind), None)
+    if found is None:
+        return ""
+    place = {row: i for i, row in enumerate(now.numbers.tolist())}
+    rows = found.rows[:SHOWN_ROWS].tolist()
+    cells = now.raw.take([place[row] for row in rows]).select([text, label]).to_pylist()
+    title = languages.text("rows_shown", lang, n=len(rows), all=len(found.rows)) + " · " + found.sentence(lang)
+    shown = [[f"{row + 1:,}", pieces.cell(cell[text]), pieces.pill(cell[label])] for row, cell in zip(rows, cells, strict=True)]
+    return _panel(title, [languages.text("row", lang), text, label], shown, lang)
+
+
+def step_rows(folder: Path, text: str, label: str, plan: str, number: int, lang: str) -> str:
+    """Rows that a step changed or dropped, before and after."""
+    now = sheet(folder, text, label, plan)
+    if number >= len(now.outcomes):
+        return ""
+    outcome = now.outcomes[number]
+    before = now.outcomes[number - 1].table if number else now.before
+    old, new = _by_row(before), _by_row(outcome.table)
+    changed, dropped = outcome.changed[:SHOWN_ROWS].tolist(), outcome.dropped[:SHOWN_ROWS].tolist()
+    rows = []
+    for row in changed:
+        was, is_ = old[row], new[row]
+        rows.append([f"{row + 1:,}", *(_marked(a, b, kind) for a, b, kind in ((was[0], is_[0], "gone"), (is_[0], was[0], "new"))), _labels(was[1], is_[1])])
+    gone = f'<span class="dropped">{escape(languages.text("row_dropped", lang))}</span>'
+    rows += [[f"{row + 1:,}", pieces.cell(old[row][0]), gone, pieces.pill(old[row][1])] for row in dropped]
+    name = languages.step(outcome.step.name, lang)[0]
+    title = f"{name} · {languages.text('step_done', lang, changed=len(outcome.changed), dropped=len(outcome.dropped))}"
+    heads = [languages.text(key, lang) for key in ("row", "before", "after", "label")]
+    return _panel(title, heads, rows[: 2 * SHOWN_ROWS], lang)
+
+
+def _labels(was: str, now: str) -> str:
+    return pieces.pill(now) if was == now else f"{pieces.pill(was)} → {pieces.pill(now)}"
+
+
+def _by_row(table) -> dict[int, tuple[str, str]]:
+    return {row: (text, label) for row, text, label in zip(*(table[name].to_pylist() for name in ("row", "text", "label")), strict=True)}
+
+
+# ---- clicks
+
+
+def act(home: Home, lang: str, pick: str, data_id: str, text: str | None, label: str | None, plan: str) -> tuple:
+    """A button of a finding or a step was clicked: (plan, rows that are shown)."""
+    verb, _, what = pick.partition(":")
+    folder = _folder(home, data_id)
+    if verb == "close" or folder is None or not text or not label:
+        return gr.skip(), ""
+    if verb == "rows":
+        return gr.skip(), finding_rows(folder, text, label, plan, what, lang)
+    if verb == "see":
+        return gr.skip(), step_rows(folder, text, label, plan, int(what), lang)
+    content = read(plan)
+    steps = list(content.get("clean", []))
+    if verb == "cure":
+        found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == what), None)
+        if found and found.cure:
+            steps.append(found.cure)
+    elif verb in ("up", "down", "remove") and int(what) < len(steps):
+        step = steps.pop(int(what))
+        if verb != "remove":
+            steps.insert(max(0, int(what) + (1 if verb == "down" else -1)), step)
+    made = written({**content, "clean": steps})
+    save(folder, {"text": text, "label": label}, read(made))
+    return made, step_rows(folder, text, label, made, len(steps) - 1, lang) if verb == "cure" else ""
+
+
+def step_settings(lang: str, name: str | None) -> list:
+    """The fields for a step's settings: as many as it has, the others hidden; its line of explanation last."""
+    fields = [field for field in CLEAN[name].model_fields if field != "name"] if name else []
+    updates = []
+    for i in range(MOST_SETTINGS):
+        if i >= len(fields):
+            updates.append(gr.Textbox(visible=False, value=""))
+            continue
+        label, info = languages.step(f"{name}.{fields[i]}", lang)
+        field = CLEAN[name].model_fields[fields[i]]
+        default = None if field.is_required() else field.default
+        value = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+        lines = 4 if fields[i] == "labels" else 1
+        updates.append(gr.Textbox(visible=True, value=value, label=label, info=info, lines=lines, max_lines=lines))
+    return [*updates, languages.step(name, lang)[1] if name else ""]
+
+
+def add(home: Home, lang: str, data_id: str, plan: str, name: str | None, *values: str) -> tuple:
+    """Add the chosen step with its settings: (plan, notice)."""
+    if not name:
+        return gr.skip(), pieces.notice(languages.text("choose_step", lang), kind="warn")
+    fields = [field for field in CLEAN[name].model_fields if field != "name"]
+    step: dict = {"name": name}
+    for field, value in zip(fields, values, strict=False):
+        if (value or "").strip() or field == "pattern":
+            step[field] = _typed(field, value)
+    content = read(plan)
+    content["clean"] = [*content.get("clean", []), step]
+    try:
+        read(json.dumps(content))
+    except UserError as error:
+        return gr.skip(), pieces.error(error, lang)
+    keep(home, data_id, written(content))
+    return written(content), ""
+
+
+def _typed(field: str, value: str) -> object:
+    if field in ("pattern", "replacement"):
+        return value
+    if field == "labels":
+        pairs = (line.replace("＝", "=").partition("=") for line in value.splitlines())
+        return {old.strip(): new.strip() for old, sign, new in pairs if sign and old.strip() and new.strip()}
+    return yaml.safe_load(value)
+
+
+# ---- the page
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Parts of the page: `plan` is what Fine-tune reads, `ready` the data set that is shown."""
+
+    plan: gr.Textbox
+    ready: gr.Textbox
+    findings: gr.HTML
+    steps: gr.HTML
+    panel: gr.HTML
+    name: gr.Dropdown
+    settings: list[gr.Textbox]
+    about: gr.HTML
+    add: gr.Button
+    notice: gr.HTML
+
+
+def build(page: Page) -> Controls:
+    """Lay out findings, steps and the rows behind them."""
+    t = page.t
+    hidden = {"visible": "hidden", "container": False, "show_label": False}
+    plan, ready = gr.Textbox("{}", elem_id="data-plan", **hidden), gr.Textbox("", elem_id="data-ready", **hidden)
+    with gr.Column(elem_classes=["sheet"]):
+        html(pieces.heading(t("findings_title"), t("findings_note")))
+        findings = pickable(elem_id="data-findings")
+        html(pieces.heading(t("steps_title"), t("steps_note")))
+        steps = pickable(elem_id="data-steps")
+        with gr.Row(elem_classes=["row-bottom", "add-step"]):
+            names = [(languages.step(name, page.lang)[0], name) for name in CLEAN]
+            chosen = gr.Dropdown(names, value=None, label=t("add_step_label"), elem_id="step-name", min_width=220, scale=2)
+            settings = [gr.Textbox(visible=False, elem_id=f"step-setting-{i}", min_width=140) for i in range(MOST_SETTINGS)]
+            add_ = gr.Button(t("add_step"), elem_id="step-add", elem_classes=["fit"])
+        about = html(elem_id="step-about")
+        notice = html(elem_id="step-notice")
+        panel = pickable(elem_id="data-panel")
+    return Controls(plan, ready, findings, steps, panel, chosen, settings, about, add_, notice)
+
+
+def wire(page: Page, controls: Controls, text: gr.Dropdown, label: gr.Dropdown, then: Callable) -> None:
+    """What happens on clicks and changes; `then(event)` adds what else follows when the steps have changed."""
+    c = controls
+    inputs = [page.data, text, label, c.plan]
+    looked = {"fn": page.bind(inspect), "inputs": inputs, "outputs": [c.findings, c.steps], **LATEST}
+    then(c.ready.change(page.bind(begin), [c.ready], [c.findings, c.steps], **LATEST))
+    gr.on([text.input, label.input], **looked)
+    for part in (c.findings, c.steps, c.panel):
+        then(part.click(page.bind(act, event=True), inputs, [c.plan, c.panel], **QUIET).then(**looked))
+
+    def ask(home: Home, lang: str, name: str | None) -> list:
+        *fields, about = step_settings(lang, name)
+        return [*fields, pieces.heading("", about) if about else ""]
+
+    c.name.change(page.bind(ask), [c.name], [*c.settings, c.about], **QUIET)
+    then(c.add.click(page.bind(add), [page.data, c.plan, c.name, *c.settings], [c.plan, c.notice], **QUIET).then(**looked))

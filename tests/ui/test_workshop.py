@@ -1,0 +1,146 @@
+"""The data workshop's handlers, without Gradio's server."""
+
+import doctest
+import json
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from ftui.core.access import DEMO, PRIVATE
+from ftui.core.home import Home
+from ftui.core.steps import CLEAN
+from ftui.data import intake
+from ftui.ui import data_tab, sources, tune_tab, workshop
+from tests.ui.test_tabs import VALUES
+
+ROWS = "text,label\n" + "".join(f"第{i}条<br/>{'很好' if i % 2 else '太差'}的评论 {i * 7919 % 100},{'pos' if i % 2 else 'neg'}\n" for i in range(40))
+MESSY = ROWS + "第1条<br/>很好的评论 19,pos\n" * 3 + "另外一条与众不同的话,Pos\n"
+
+
+@pytest.fixture
+def messy(home: Home, tmp_path: Path) -> intake.Dataset:
+    path = tmp_path / "messy.csv"
+    path.write_text(MESSY, encoding="utf-8")
+    return intake.import_file(path, home)
+
+
+def inspect(home: Home, dataset: intake.Dataset, plan: str = "{}", lang: str = "en") -> tuple[str, str]:
+    return workshop.inspect(home, lang, dataset.id, "text", "label", plan)
+
+
+def act(home: Home, dataset: intake.Dataset, pick: str, plan: str = "{}") -> tuple:
+    return workshop.act(home, "en", pick, dataset.id, "text", "label", plan)
+
+
+def names(plan: str) -> list[str]:
+    return [step["name"] for step in json.loads(plan).get("clean", [])]
+
+
+class TestFindings:
+    def test_each_has_its_rows_and_its_cure(self, home, messy):
+        findings, steps = inspect(home, messy)
+        for kind in ("markup", "duplicates", "label_twins"):
+            assert f'data-pick="rows:{kind}"' in findings and f'data-pick="cure:{kind}"' in findings
+        assert "None yet" in steps
+        plan, panel = act(home, messy, "rows:label_twins")
+        assert plan == gr.skip() and "与众不同" in panel and "第2条" not in panel
+
+    def test_a_cure_is_a_step_and_the_finding_is_gone(self, home, messy):
+        plan, panel = act(home, messy, "cure:markup")
+        assert names(plan) == ["strip_html"]
+        assert "<mark class='gone'>&lt;br/&gt;</mark>" in panel
+        findings, steps = inspect(home, messy, plan)
+        assert "cure:markup" not in findings and "43 rows changed, 0 left out" in steps
+
+    def test_without_columns_it_says_what_to_do(self, home, messy):
+        assert "Choose the column" in workshop.inspect(home, "en", messy.id, None, "label", "{}")[0]
+        assert "same column" in workshop.inspect(home, "en", messy.id, "text", "text", "{}")[0]
+        assert "looks like text" in workshop.inspect(home, "en", messy.id, "label", "text", "{}")[0]
+
+
+class TestSteps:
+    def test_order_and_removal(self, home, messy):
+        plan = workshop.written({"clean": [{"name": "strip_html"}, {"name": "drop_duplicates"}, {"name": "lowercase"}]})
+        assert names(act(home, messy, "up:2", plan)[0]) == ["strip_html", "lowercase", "drop_duplicates"]
+        assert names(act(home, messy, "down:0", plan)[0]) == ["drop_duplicates", "strip_html", "lowercase"]
+        assert names(act(home, messy, "remove:1", plan)[0]) == ["strip_html", "lowercase"]
+
+    def test_what_a_step_left_out_is_shown(self, home, messy):
+        plan = workshop.written({"clean": [{"name": "drop_duplicates"}]})
+        assert act(home, messy, "see:0", plan)[1].count('class="dropped"') == 3
+
+    @pytest.mark.parametrize("name", list(CLEAN))
+    def test_every_step_can_be_added(self, home, messy, name):
+        *fields, about = workshop.step_settings("zh", name)
+        values = [field.value if field.visible else "" for field in fields]
+        values = {"replace": ["评论", "话", "false"], "merge_labels": ["Pos = pos", "", ""]}.get(name, values)
+        plan, notice = workshop.add(home, "zh", messy.id, "{}", name, *values)
+        assert notice == "" and about and names(plan) == [name]
+        assert "step" in inspect(home, messy, plan)[1]
+
+    def test_a_bad_setting_is_one_sentence(self, home, messy):
+        plan, notice = workshop.add(home, "en", messy.id, "{}", "replace", "(", "", "")
+        assert plan == gr.skip() and "no regular expression" in notice
+        assert "Choose a step" in workshop.add(home, "en", messy.id, "{}", None, "", "", "")[1]
+
+    def test_the_plan_survives_and_is_what_trains(self, home, messy):
+        plan, _ = act(home, messy, "cure:duplicates")
+        shown = data_tab.show(home, "en", messy.id, 0.2, 0.1)
+        assert shown[7] == plan
+        made = tune_tab.make_recipe(home, messy.id, ("text", "label"), (0.2, 0.1), tuple(VALUES))
+        assert [step.name for step in made.data.clean] == ["drop_duplicates"]
+        sizes = data_tab.split_sizes(messy.path, "text", "label", 0.2, 0.1, plan)
+        assert sum(sizes.values()) == 41
+
+    def test_a_spoilt_plan_is_no_plan(self, home, messy):
+        (messy.path / "plan.json").write_text('{"columns": {}, "plan": {"clean": [{"name": "rm -rf"}]}}', encoding="utf-8")
+        assert workshop.saved(messy.path)["plan"] == {}
+
+
+class TestSources:
+    def test_a_file_becomes_a_data_set(self, home: Home, toy_csv):
+        *_, (data_id, notice, zone) = sources.add_files(home, "en", [str(toy_csv)])
+        assert notice == "" and zone is None
+        assert home.dataset(data_id).is_dir()
+
+    def test_a_bad_file_is_one_sentence(self, home: Home, tmp_path):
+        bad = tmp_path / "empty.csv"
+        bad.write_bytes(b"")
+        *_, (data_id, notice, _) = sources.add_files(home, "zh", [str(bad)])
+        assert data_id == gr.skip() and "empty.csv" in notice and 'role="alert"' in notice
+
+    def test_a_big_file_says_how_far_it_is(self, home: Home, tmp_path, monkeypatch):
+        monkeypatch.setattr(sources, "TELL_ROWS", 10_000)
+        path = tmp_path / "big.csv"
+        path.write_text("text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(60_000)))
+        *told, (data_id, notice, _) = sources.add_files(home, "en", [str(path)])
+        assert len(told) >= 2 and "rows so far" in told[0][1] and notice == ""
+
+    def test_several_files_are_told_by_their_names(self, home: Home, tmp_path):
+        assert doctest.testmod(sources).failed == 0
+        paths = [tmp_path / name for name in ("评论_测试集.csv", "reviews.csv", "my-dev.csv")]
+        for i, path in enumerate(paths):
+            path.write_text(ROWS + f"{i},pos\n", encoding="utf-8")
+        *_, (data_id, notice, _) = sources.add_files(home, "zh", [str(path) for path in paths])
+        assert "评论_测试集.csv" in notice and "my-dev.csv" in notice
+        assert intake.open_dataset(home.dataset(data_id)).card()["name"] == "reviews.csv"
+        made = tune_tab.make_recipe(home, data_id, ("text", "label"), (0.2, 0.1), tuple(VALUES)).data
+        assert intake.open_dataset(Path(made.test_path)).card()["name"] == "评论_测试集.csv"
+        plan = data_tab.show(home, "zh", data_id, 0.2, 0.1)[7]
+        assert "leak_test" in workshop.inspect(home, "zh", data_id, "text", "label", plan)[0]
+
+    def test_rows_can_be_pasted(self, home: Home):
+        data_id, notice = sources.add_pasted(home, "en", "text\tlabel\ngood\tpos\nbad\tneg")
+        assert notice == "" and intake.open_dataset(home.dataset(data_id)).card()["rows"] == 2
+        assert "at least a header" in sources.add_pasted(home, "en", " ")[1]
+
+    def test_a_path_only_on_this_machine(self, home: Home, toy_csv):
+        assert sources.add_named(home, "en", str(toy_csv))[1] == ""
+        for way in (PRIVATE, DEMO):
+            data_id, notice = sources.add_named(home, "en", str(toy_csv), way)
+            assert data_id == gr.skip() and 'role="alert"' in notice
+        assert "nowhere.csv" in sources.add_named(home, "en", "nowhere.csv")[1]
+
+    def test_only_samples_can_be_asked_for(self, home: Home):
+        assert sources.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(), gr.skip())
