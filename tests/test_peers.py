@@ -9,7 +9,7 @@ LlamaBoard 2  "error" while training goes on (#1008, #8712)        test_peers.py
 LlamaBoard 3  state and old curves lost on reload (#600, #7100)    ui/test_log_tab.py::test_a_page_that_has_seen_nothing_gets_everything
 LlamaBoard 3  ... after the UI was killed                          browser/test_way.py::test_reload_second_tab_and_a_killed_ui
 LlamaBoard 3  ... of earlier runs                                  ui/test_tabs.py::test_runs_newest_first_with_state_and_metric
-LlamaBoard 4  no way to bring data (#5790)                         ui/test_tabs.py::test_a_file_becomes_a_data_set
+LlamaBoard 4  no way to bring data (#5790)                         ui/test_workshop.py::test_a_file_becomes_a_data_set
 LlamaBoard 5  preview: quoted newlines, parquet (#673, #4367)      test_peers.py::test_quoted_newlines_and_parquet_are_previewed
 LlamaBoard 6  nothing works offline (#5215)                        ui/test_app.py::test_nothing_on_a_page_is_fetched_from_elsewhere
 LlamaBoard 6  ... or behind a proxy (#9753)                        ui/test_guard.py::test_the_page_itself_and_programs_are_let_in
@@ -125,7 +125,7 @@ def test_quoted_newlines_and_parquet_are_previewed(home, tmp_path, suffix):  # n
     assert notice == ""
     shown = data_tab.show(home, "en", chosen, 0.2, 0.1)
     assert "2 rows" in shown[3]
-    assert "first line\nsecond &quot;line&quot;\n\nthird" in shown[8] and "b, c" in shown[8]
+    assert "first line\nsecond &quot;line&quot;\n\nthird" in shown[9] and "b, c" in shown[9]
 
 
 def test_resume_refuses_what_it_would_ignore(recipe_for, tmp_path):

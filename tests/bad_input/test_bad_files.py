@@ -14,7 +14,7 @@ import pytest
 
 from ftui.core import languages
 from ftui.data import intake, reading
-from ftui.ui import sources
+from ftui.ui import data_tab, sources
 from tests.bad_input.conftest import one_sentence, tree, words
 
 GOOD = "text,label\ngood one,a\nbad one,b\nanother,a\n"
@@ -166,8 +166,8 @@ def test_a_strange_file_that_can_be_read(tmp_path, home, name, content, rows, co
         shown = data_tab.show(home, lang, dataset.id, 0.2, 0.1)
         for text in intake.notes(card, lang):
             one_sentence(text, lang)
-        assert "<script>" not in shown[8] and "<img" not in shown[8] and "<b>x" not in shown[8]
-        assert len(shown[8]) < 100_000  # a page of the table never holds the whole of a huge cell
+        assert "<script>" not in shown[9] and "<img" not in shown[9] and "<b>x" not in shown[9]
+        assert len(shown[9]) < 100_000  # a page of the table never holds the whole of a huge cell
 
 
 class TestPlaces:
