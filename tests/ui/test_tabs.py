@@ -17,7 +17,18 @@ from ftui.core.access import DEMO
 from ftui.core.errors import UserError
 from ftui.core.home import Home, write_json
 from ftui.jobs import processes, queue
-from ftui.ui import data_tab, dialogs, evaluation_tab, export_tab, form, many, playground_tab, sidebar, sources, tune_tab
+from ftui.ui import (
+    data_tab,
+    dialogs,
+    evaluation_tab,
+    export_tab,
+    form,
+    many,
+    playground_tab,
+    sidebar,
+    sources,
+    tune_tab,
+)
 from tests.ui.conftest import make_run
 
 COLUMNS = ("评论内容", "情感标签")
