@@ -25,6 +25,7 @@ app.add_typer(data_app, name="data")
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Where data sets and runs live [default: $FTUI_HOME or ~/.ftui].")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+ArtefactOption = Annotated[str, typer.Option("--artefact", help="Which form of the model: model, or the name of an export.")]
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -319,10 +320,12 @@ def predict(
     file: Annotated[Path | None, typer.Option("--file", help="a table (CSV, TSV, XLSX, JSON Lines ...): ask about each row")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="where that table goes, with prediction and confidence beside its columns [default: FILE-predictions]")] = None,
     column: Annotated[str | None, typer.Option("--column", help="the file's column with the texts")] = None,
+    artefact: ArtefactOption = "model",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a run's model about texts, or about each row of a file."""
+    """Ask a run's model, in any of its forms, about texts, or about each row of a file."""
+    from ftui.artifacts import exporting
     from ftui.artifacts.predicting import Predictor
 
     texts = texts or []
@@ -333,9 +336,9 @@ def predict(
     if not found.model.exists():
         raise UserError("run_without_model", run=found.id, state="-")
     if file:
-        _print(_predict_file(found, file, out, column))
+        _print(_predict_file(found, artefact, file, out, column))
         return
-    predictor = Predictor(found.model)
+    predictor = Predictor(exporting.folder_of(found, artefact))
     if ("context" in predictor.task.ROLES) != (context is not None):
         raise UserError("context_missing" if context is None else "context_unused")
     answers = predictor.predict([{"text": text} if context is None else {"question": text, "context": context} for text in texts])
@@ -346,8 +349,9 @@ def predict(
         print(f"{predictor.task.said(answer)}\t{text}")
 
 
-def _predict_file(run: Run, file: Path, out: Path | None, column: str | None) -> dict:
+def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, column: str | None) -> dict:
     """Ask about each row of a file; what was done."""
+    from ftui.artifacts import exporting
     from ftui.artifacts.predicting import Predictor
     from ftui.core import recipe as recipes
     from ftui.data import annotating, intake
@@ -361,7 +365,7 @@ def _predict_file(run: Run, file: Path, out: Path | None, column: str | None) ->
         column = annotating.find_column(table, column, recipe.data.columns.get("text", ""), card["name"])
         for note in intake.notes(card, languages.of_terminal()):
             print(note, file=sys.stderr)
-        predictor = Predictor(run.model)
+        predictor = Predictor(exporting.folder_of(run, artefact))
         made = table
         for done, finished in annotating.annotate(table, column, lambda texts: predictor.predict([{"text": text} for text in texts])):
             made = finished or made
@@ -376,10 +380,11 @@ def _predict_file(run: Run, file: Path, out: Path | None, column: str | None) ->
 @app.command()
 def export(
     run: str,
-    format: Annotated[str, typer.Option("--format", help="safetensors or adapter")] = "safetensors",
+    format: Annotated[str, typer.Option("--format", help="safetensors, adapter, onnx, onnx-int8 or torchscript")] = "safetensors",
     home: HomeOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Give the model out."""
+    """Give the model out, and measure what is given: score, agreement, speed, memory, size."""
     from ftui import jobs
     from ftui.artifacts import exporting
 
@@ -388,7 +393,8 @@ def export(
     job = jobs.start(found, "export", {"format": format})
     code = _finish(job)
     if code == OK:
-        _print({"run": found.id, "format": format, "path": str(found.exports / format)})
+        measured = exporting.card_of(found, format)
+        _print({"run": found.id, "format": format, "path": str(found.exports / format), "measured": measured})
     raise typer.Exit(code)
 
 
@@ -405,12 +411,16 @@ def serve(
     run: str,
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    artefact: ArtefactOption = "model",
     home: HomeOption = None,
 ) -> None:
-    """Serve a run's model over HTTP until Ctrl-C."""
+    """Serve a run's model, in any of its forms, over HTTP until Ctrl-C."""
     from ftui import jobs
+    from ftui.artifacts import exporting
 
-    job = jobs.start(homes.resolve(home).run(run), "serve", {"host": host, "port": port})
+    found = homes.resolve(home).run(run)
+    exporting.folder_of(found, artefact)
+    job = jobs.start(found, "serve", {"host": host, "port": port, "artifact": artefact})
     told = False
     try:
         while (state := jobs.state(job)) not in ev.TERMINAL:

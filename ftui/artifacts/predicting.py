@@ -1,4 +1,4 @@
-"""One finished model and its answers. Evaluation, server and batch prediction all ask through this."""
+"""One finished model and its answers, whatever its form. Evaluation, server and batch prediction all ask through this."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftui import tasks
+from ftui.artifacts import exporting
 from ftui.core.errors import UserError
 from ftui.core.steps import build_steps
 from ftui.data import cleaning
@@ -20,31 +21,32 @@ TOKENS = 4096  # of a batch, padding included
 
 
 class Predictor:
-    """A saved model in eval mode and float32, with its tokenizer and its card (ftui.json). Threads may share it."""
+    """An artefact ready to be asked, with its tokenizer and its card (ftui.json). Threads may share it.
+
+    `folder` is a run's model/ or one of its exports. Raises UserError where it is neither.
+    """
 
     def __init__(self, folder: Path, device: str = "cpu"):
-        import torch
         from transformers import AutoTokenizer
 
         try:
             self.card = json.loads((folder / "ftui.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            form = exporting.FORMATS[self.card.get("format", "safetensors")]
+        except (OSError, ValueError, KeyError) as error:
             raise UserError("not_a_model_of_ours", path=folder) from error
         self.task = tasks.get(self.card["task"])
         self.labels: list[str] = self.card["labels"]
         self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        self.model = self.task.load_model(str(folder), self.labels, dtype=torch.float32).to(device).eval()
         self.clean = build_steps(self.card.get("clean", []))  # texts are asked about as they were trained on
         self.device = device
+        self._run = form.load(folder, self.card, self.task, device)
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
 
     def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
         """What the task says of each row of the table, in order. Computed longest first, in batches of TOKENS."""
-        import torch
-
         table = cleaning.rewritten(table, self.clean)
-        with self._lock, torch.inference_mode():
+        with self._lock:
             windows = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
             rows = windows.select_columns([n for n in windows.column_names if n in self.tokenizer.model_input_names]).to_list()
             order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
@@ -53,10 +55,8 @@ class Predictor:
             while done < len(order):
                 size = max(1, TOKENS // max(8, len(rows[order[done]]["input_ids"])))
                 chosen = order[done : done + size]
-                batch = self._collate([rows[i] for i in chosen]).to(self.device)
-                found = self.model(**batch)
-                parts = [found["logits"]] if "logits" in found else [found["start_logits"], found["end_logits"]]
-                for i, *output in zip(chosen, *(part.float().cpu().numpy() for part in parts), strict=True):
+                parts = self._run(self._collate([rows[i] for i in chosen]))
+                for i, *output in zip(chosen, *parts, strict=True):
                     outputs[i] = output[0] if len(output) == 1 else output
                 done += len(chosen)
                 if progress:

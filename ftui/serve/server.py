@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 
 def serve(context: Context) -> bool:
-    """Options: host, port (0: any free one), artifact, idle (seconds without a question after which it ends; None: never)."""
+    """Options: host, port (0: any free one), artifact (model, or an export's name), idle (seconds without a question after which it ends; None: never)."""
     import uvicorn
 
+    from ftui.artifacts import exporting
     from ftui.serve.app import create
     from ftui.training.models import device
 
     options = context.options
     host = options.get("host", "127.0.0.1")
     run = context.job.run
-    app = create(run.model, device(options.get("device", "auto")))
+    app = create(exporting.folder_of(run, options.get("artifact", "model")), device(options.get("device", "auto")))
     listener = socket.create_server((host, options.get("port", 0)))
     port = listener.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -304,6 +305,36 @@ def confidence(data: dict, lang: str) -> go.Figure | None:
         figure.add_trace(trace.update(hovertemplate="%{x:.2f}: %{y:,}<extra>" + word + "</extra>"))
     first = next(i for i, pair in enumerate(zip(data["right"], data["wrong"], strict=True)) if any(pair))
     figure.update_xaxes(range=[edges[first], edges[-1]])
+    return figure
+
+
+def artefacts(points: Sequence[dict], lang: str) -> go.Figure | None:
+    """Score over latency, one disc for each artefact, as large as its files: {"name", "metric", "score", "latency" (ms), "size" (bytes)}."""
+    import plotly.graph_objects as go
+
+    if len(points) < 2:
+        return None
+    largest = max(point["size"] for point in points)
+    figure = blank(
+        height=320,
+        xaxis={"title": {"text": languages.text("axis_latency", lang)}, "range": [0, max(p["latency"] for p in points) * 1.25]},
+        yaxis={"title": {"text": metric_name(points[0]["metric"], lang)}, "tickformat": ".3f"},
+        margin={"t": 24},
+    )
+    low, high = min(p["score"] for p in points), max(p["score"] for p in points)
+    room = max(0.01, 0.5 * (high - low))
+    figure.update_yaxes(range=[low - room, high + room])
+    for point, colour in zip(points, itertools.cycle(style.SERIES), strict=False):
+        megabytes = f"{point['size'] / 1e6:,.1f} MB"
+        trace = go.Scatter(
+            x=[point["latency"]],
+            y=[point["score"]],
+            name=f"{short(point['name'])} · {megabytes}",
+            mode="markers",
+            marker={"size": 12 + 36 * (point["size"] / largest) ** 0.5, "color": colour, "opacity": 0.75},
+        )
+        figure.add_trace(trace.update(hovertemplate=f"%{{y:.4f}} · %{{x:.1f}} ms · {megabytes}<extra>{short(point['name'])}</extra>"))
+    figure.update_layout(showlegend=True, legend={"itemsizing": "constant"})
     return figure
 
 

@@ -12,34 +12,37 @@ from pathlib import Path
 import gradio as gr
 
 from ftui import jobs
+from ftui.artifacts import exporting
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
-from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import charts, pieces
-from ftui.ui.page import QUIET, Page, View, find_run, go_to, html
+from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
 
-FORMATS = ("safetensors", "adapter")
+NEVER = "—"  # not measured
+WARNED = " ⚠"  # breaks its promise
 
 # ---- handlers
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(empty, view, table, choice of what to download, adapter button, serve command, notice, timer)."""
+    """(empty, view, table, plot, choice of what to download, adapter button, serve command, notice, timer)."""
     run = find_run(home, run_id)
     if run is None or not run.model.exists():
         waiting = "export_wait" if run else "export_empty"
         message = pieces.empty("⇩", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
-        return gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 6)
-    found = artefacts(run)
-    choices = [(_name(name, lang), name) for name in found]
+        return gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 7)
+    found = exporting.found(run)
+    cards = {name: exporting.card_of(run, name) for name in found}
+    choices = [(_name(name, lang) + (WARNED if _outside(cards[name]) else ""), name) for name in found]
     newest = run.jobs("export")[-1] if run.jobs("export") else None
     busy = newest is not None and jobs.state(newest) not in ev.TERMINAL
     return (
         gr.HTML(visible=False),
         gr.Column(visible=True),
-        table(run, found, lang),
+        table(run, found, cards, lang),
+        draw(charts.artefacts(points(cards, lang), lang)),
         gr.Dropdown(choices=choices, value=next(reversed(found))),
         gr.Button(visible=(run.model / "adapter").is_dir()),
         serve_command(run),
@@ -48,43 +51,81 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
     )
 
 
-def artefacts(run: Run) -> dict[str, Path]:
-    """{name: folder} of all that this run has to give."""
-    exports = (
-        sorted(p for p in run.exports.glob("*") if p.is_dir() and not p.name.startswith("."))
-        if run.exports.exists()
-        else []
-    )
-    return {"model": run.model} | {f"exports/{p.name}": p for p in exports}
-
-
-def table(run: Run, found: dict[str, Path], lang: str) -> str:
-    """What there is: made from what, how accurate, how large, when. Both formats hold the same weights as the model,
-    so that what was measured on it holds for them."""
-    heads = [languages.text(key, lang) for key in ("artefact", "made_from", "measured", "size", "made")]
+def table(run: Run, found: dict[str, Path], cards: dict[str, dict | None], lang: str) -> str:
+    """What there is: size, score, speed, agreement with the source, memory; broken promises stand before it."""
+    first = next((card for card in [*cards.values(), _evaluated(run, "model")] if card), {"split": "test", "metrics": {"accuracy": 0}})
+    score, split = _main(first), first["split"]
+    heads = [languages.text(key, lang) for key in ("artefact", "size")]
+    heads.append(escape(charts.metric_name(f"{split}_{score}" if split != "train" else score, lang)))
+    heads += [languages.text(key, lang) for key in ("latency", "throughput", "agreement", "memory")]
     recipe = recipes.load(run.recipe)
     source = f"{recipe.model.rpartition('/')[2]} · {languages.text('strategy_' + recipe.strategy.name, lang)}"
-    score = _score(run, lang)
-    rows = []
+    made_from = f'<div class="muted">{languages.text("made_from", lang)}: {escape(source)}</div>'
+    rows, broken = [], ""
     for name, folder in found.items():
-        files = [p for p in folder.rglob("*") if p.is_file()]
+        card = cards[name]
+        size = card["size"] if card else sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        shown = _name(name, lang) + (WARNED if _outside(card) else "")
+        if card and _outside(card):
+            broken += pieces.notice(f"{_name(name, lang)}: {broken_promise(card, lang)}", kind="warn")
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.stat().st_mtime))
-        about = f'<b>{escape(_name(name, lang))}</b><div class="muted">{escape(_about(name, lang))}</div>'
-        rows.append([about, escape(source), score, pieces.size(sum(p.stat().st_size for p in files)), made])
-    return pieces.table(heads, rows, numeric=(3, 4), none="")
+        about = f'<div class="artefact" title="{made}"><b>{escape(shown)}</b><div class="muted">{escape(_about(name, lang))}</div>{made_from}</div>'
+        rows.append([about, pieces.size(size), *_measured(card or _evaluated(run, name), score, name)])
+    return broken + pieces.table(heads, rows, numeric=range(1, len(heads)))
 
 
-def _score(run: Run, lang: str) -> str:
-    """The main metric of the test rows (of validation where there are none), with its name and rows."""
-    report = json.loads(run.report.read_text(encoding="utf-8")) if run.report.exists() else {"splits": {}}
-    split = next((name for name in ("test", "validation") if name in report["splits"]), None)
-    if split is None:
-        return "–"
-    part = report["splits"][split]
-    name = next((m for m in ("accuracy", "f1") if m in part["metrics"]), next(iter(part["metrics"])))
-    where = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
-    word = escape(charts.metric_name(name, lang))
-    return f'<b>{pieces.number(part["metrics"][name])}</b><div class="muted">{word} · {escape(where)}</div>'
+def _measured(card: dict | None, score: str, name: str) -> list[str]:
+    if card is None:
+        return [NEVER] * 5
+    if "latency_ms" not in card:
+        return [pieces.number(card["metrics"][score]), *[NEVER] * 4]
+    wait = card["latency_ms"]
+    return [
+        pieces.number(card["metrics"][score]),
+        f'{wait["p50"]:.1f} / {wait["p95"]:.1f} ms',
+        f'{card["throughput"]:,.0f}',
+        NEVER if name == "model" else f'{card["agreement"]:.1%}',
+        pieces.size(card["peak_memory"]),
+    ]
+
+
+def _evaluated(run: Run, name: str) -> dict | None:
+    """The model's own metrics, from its evaluation: known before anything is exported."""
+    if name != "model" or not run.report.exists():
+        return None
+    splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"]
+    return next(({"split": split, "metrics": splits[split]["metrics"]} for split in ("test", "validation") if split in splits), None)
+
+
+def _main(card: dict) -> str:
+    """The metric that is shown: accuracy where the task has it, else its first."""
+    return "accuracy" if "accuracy" in card["metrics"] else next(iter(card["metrics"]))
+
+
+def _outside(card: dict | None) -> bool:
+    return card is not None and not card.get("within", True)
+
+
+def broken_promise(card: dict, lang: str) -> str:
+    """How far an artefact is from its source, and what its format promises."""
+    difference = "-" if card["largest_difference"] is None else f'{card["largest_difference"]:.2g}'
+    least = f'{card["promise"]["least_agreement"]:.1%}'
+    return languages.text("artefact_outside", lang, share=f'{card["agreement"]:.1%}', difference=difference, least=least)
+
+
+def points(cards: dict[str, dict | None], lang: str) -> list[dict]:
+    """What the plot shows of each measured artefact: name, score, metric, latency (p50, ms), size (bytes)."""
+    return [
+        {
+            "name": _name(name, lang),
+            "metric": _main(card),
+            "score": card["metrics"][_main(card)],
+            "latency": card["latency_ms"]["p50"],
+            "size": card["size"],
+        }
+        for name, card in cards.items()
+        if card
+    ]
 
 
 def make(home: Home, lang: str, run_id: str, format: str) -> tuple:
@@ -96,16 +137,16 @@ def make(home: Home, lang: str, run_id: str, format: str) -> tuple:
 def pack(home: Home, lang: str, run_id: str, name: str) -> str:
     """One artefact as a zip file, a copy outside the home."""
     run = home.run(run_id)
-    folder = artefacts(run).get(name)
-    if folder is None:
-        raise UserError("artefact_gone", name=name)
-    target = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run.id}-{Path(name).name}"
+    folder = exporting.folder_of(run, name)
+    target = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run.id}-{name}"
     return shutil.make_archive(str(target), "zip", root_dir=folder)
 
 
 def serve_command(run: Run) -> str:
-    """How to serve it from a terminal."""
-    return f'<pre class="ft code">{escape(f"python -m ftui serve {run.id} --port 8000")}</pre>'
+    """How to serve each artefact from a terminal."""
+    command = f"python -m ftui serve {run.id} --port 8000"
+    lines = [command if name == "model" else f"{command} --artefact {name}" for name in exporting.found(run)]
+    return f'<pre class="ft code">{escape(chr(10).join(lines))}</pre>'
 
 
 def _progress(job, busy: bool, lang: str) -> str:
@@ -124,12 +165,12 @@ def _progress(job, busy: bool, lang: str) -> str:
 
 
 def _name(name: str, lang: str) -> str:
-    known = languages.catalogue("interface").get("artefact_" + Path(name).name)
-    return known[lang] if known else Path(name).name
+    known = languages.catalogue("interface").get("artefact_" + name)
+    return known[lang] if known else name
 
 
 def _about(name: str, lang: str) -> str:
-    known = languages.catalogue("interface").get("about_artefact_" + Path(name).name)
+    known = languages.catalogue("interface").get("about_artefact_" + name)
     return known[lang] if known else ""
 
 
@@ -144,6 +185,7 @@ def build(page: Page) -> View:
     with gr.Column(visible=False, elem_id="export-view") as content:
         found = html(elem_id="artefacts")
         notice = html(elem_id="export-notice")
+        plot = chart(t("artefact_plot"), t("artefact_plot_note"), t("artefact_plot_later"), elem_id="artefact-plot")
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("download_title"), t("download_note")))
             with gr.Row(elem_classes=["row-bottom"]):
@@ -155,17 +197,21 @@ def build(page: Page) -> View:
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("make_title"), t("make_note")))
             with gr.Row():
-                safetensors = gr.Button(t("make_safetensors"), elem_id="make-safetensors", elem_classes=["fit"])
-                adapter = gr.Button(t("make_adapter"), elem_id="make-adapter", elem_classes=["fit"], visible=False)
+                buttons = {
+                    name: gr.Button(
+                        _name(name, page.lang), elem_id=f"make-{name}", elem_classes=["fit"], visible=name != "adapter"
+                    )
+                    for name in exporting.FORMATS
+                }
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("serve_title"), t("serve_note")))
             command = html(elem_id="serve-command")
         with gr.Row(elem_classes=["onward"]):
             back = gr.Button(t("next_run"), elem_id="next-run")
 
-    outputs = [nothing, content, found, which, adapter, command, notice, timer]
+    outputs = [nothing, content, found, plot, which, buttons["adapter"], command, notice, timer]
     timer.tick(page.bind(show), [page.run], outputs, trigger_mode="once", **QUIET)
-    for button, format in ((safetensors, "safetensors"), (adapter, "adapter")):
+    for format, button in buttons.items():
         button.click(page.bind(make), [page.run, gr.State(format)], [notice, timer], **QUIET)
     back.click(lambda: go_to("tune"), [], [page.tabs], **QUIET)
     return View(show, [page.run], outputs)

@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 
 from ftui import jobs
+from ftui.artifacts import exporting
 from ftui.core import events as ev
 from ftui.core import recipe
 from ftui.core.access import DEMO
@@ -18,6 +19,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, write_json
 from ftui.jobs import processes, queue
 from ftui.ui import (
+    charts,
     data_tab,
     dialogs,
     evaluation_tab,
@@ -274,25 +276,59 @@ class TestMany:
         assert "Choose the file again" in told
 
 
+CARD = {
+    "split": "test", "rows": 60, "size": 2_000_000, "metrics": {"f1_macro": 0.8, "accuracy": 0.83}, "agreement": 0.95,
+    "largest_difference": 0.3, "latency_ms": {"p50": 4.2, "p95": 6.0}, "throughput": 812.0, "peak_memory": 400_000_000,
+    "promise": {"most_difference": None, "least_agreement": 0.98}, "within": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def exported(finished):
+    """The finished run with a measured artefact that breaks its promise, and one that was never measured."""
+    for name in ("onnx-int8", "safetensors"):
+        (finished.exports / name).mkdir(parents=True)
+        (finished.exports / name / "weights").write_bytes(b"w" * 2_000_000)
+    (finished.exports / "onnx-int8" / "artefact.json").write_text(json.dumps(CARD))
+    base = {key: value for key, value in CARD.items() if key not in ("promise", "within")} | {"agreement": 1.0}
+    (finished.exports / "model.json").write_text(json.dumps(base))
+    return finished
+
+
 class TestExport:
-    def test_what_there_is(self, home: Home, finished):
-        (finished.exports / "safetensors").mkdir(parents=True)
-        (finished.exports / "safetensors" / "model.safetensors").write_bytes(b"w" * 2_000_000)
+    def test_what_there_is_and_what_was_measured(self, home: Home, exported):
+        shown = export_tab.show(home, "en", exported.id)
+        assert shown[2].count("<tr>") == 1 + 3
+        for part in ("2.0 MB", "0.830", "4.2 / 6.0 ms", "812", "95.0%", "400 MB", "Accuracy · test"):
+            assert part in shown[2]
+        assert [name for _, name in shown[4].choices] == ["model", "onnx-int8", "safetensors"]
+        assert shown[5].visible is False and shown[8].active is False
+
+    def test_before_any_export_the_model_has_its_evaluation(self, home: Home, finished):
         shown = export_tab.show(home, "en", finished.id)
-        assert "Model" in shown[2] and "2.0 MB" in shown[2] and "starter-encoder" in shown[2]
-        assert shown[2].count("<b>0.800</b>") == 2 and "Accuracy · test, 60 rows" in shown[2]
-        assert [name for _, name in shown[3].choices] == ["model", "exports/safetensors"]
-        assert shown[4].visible is False and shown[7].active is False
+        assert "Made from: starter-encoder" in shown[2] and "0.800" in shown[2] and "Accuracy · test" in shown[2]
+
+    @pytest.mark.parametrize(("lang", "word"), [("en", "promised: 98.0%"), ("zh", "承诺 98.0%")])
+    def test_a_broken_promise_is_marked_wherever_it_can_be_taken(self, home: Home, exported, lang, word):
+        shown = export_tab.show(home, lang, exported.id)
+        assert shown[2].count(word) == 1
+        assert [name for text, name in shown[4].choices if "⚠" in text] == ["onnx-int8"]
+
+    def test_the_plot_has_a_disc_for_each_measured_one(self, home: Home, exported):
+        cards = {name: exporting.card_of(exported, name) for name in exporting.found(exported)}
+        figure = charts.artefacts(export_tab.points(cards, "en"), "en")
+        assert [trace.name for trace in figure.data] == ["Model · 2.0 MB", "ONNX, 8 bits · 2.0 MB"]
+        assert charts.artefacts([], "en") is None
 
     def test_a_zip_is_a_copy_outside_the_home(self, home: Home, finished):
         path = export_tab.pack(home, "en", finished.id, "model")
         assert zipfile.ZipFile(path).namelist() == ["model.safetensors"]
         assert not path.startswith(str(home.path))
 
-    @pytest.mark.parametrize("name", ["exports/../../..", "../recipe.yaml", "", "jobs"])
-    def test_nothing_else_can_be_packed(self, home: Home, finished, name):
+    @pytest.mark.parametrize("name", ["../..", "../recipe.yaml", "", "jobs", "model.json"])
+    def test_nothing_else_can_be_packed(self, home: Home, exported, name):
         with pytest.raises(UserError):
-            export_tab.pack(home, "en", finished.id, name)
+            export_tab.pack(home, "en", exported.id, name)
 
 
 def queued(home: Home, dataset, place: int) -> tuple:

@@ -1,0 +1,154 @@
+"""How good, fast and large an artefact is: measured in a process of its own, as a server would run it.
+
+    python -m ftui.artifacts.measuring JOB_DIR FOLDER      one JSON document as the last line
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
+from ftui.core.events import Writer
+from ftui.core.home import Job, Run, disk_use
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ftui.artifacts.predicting import Predictor
+
+SINGLE = 60  # questions of one text
+BATCH = 32
+BATCHES = 6
+ASKED = ("text", "question", "context")  # roles that are read, not predicted
+SPARE = 3  # questions before the clock starts
+
+
+def measure(job: Job, folder: Path) -> dict:
+    """Score, agreement with the source model, speed, memory and size of the artefact in `folder`.
+
+    {"size": bytes, "split", "rows", "metrics": {...}, "agreement": share of rows with the source's label,
+    "largest_difference": of a probability, "latency_ms": {"p50", "p95"} at batch 1, "throughput": texts a second at
+    batch 32, "peak_memory": bytes of the whole process, "threads"}. Tokenisation is in all times.
+    """
+    size = disk_use(folder)
+    command = [sys.executable, "-m", "ftui.artifacts.measuring", str(job.path), str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)  # its errors go to the job's log
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        raise UserError("artefact_unmeasured", code=done.returncode, problem=lines[-1] if lines else "-")
+    return {"version": 1, "size": size, **json.loads(lines[-1])}
+
+
+def _measure(job: Job, folder: Path) -> dict:
+    import torch
+
+    from ftui.artifacts.predicting import Predictor
+    from ftui.evaluation.run import score
+
+    memory = _Memory()
+    run = job.run
+    predictor = Predictor(folder)
+    split, table = rows(run, predictor.task)
+    inputs = table.select([r for r in predictor.task.ROLES if r in ASKED]).slice(0, BATCH * BATCHES).to_pylist()
+    events = Writer(job.events, job.card()["attempt"])
+    report, said = score(predictor, table, events)
+    memory.look()
+    speed = {"latency_ms": latency(predictor, inputs, memory), "throughput": throughput(predictor, inputs, memory)}
+    source = said if folder == run.model else _source(run, split, table, events)
+    return {
+        "split": split,
+        "rows": table.num_rows,
+        "metrics": report["metrics"],
+        **agreement(said, source),
+        **speed,
+        "peak_memory": memory.peak,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def rows(run: Run, task: Any) -> tuple[str, pa.Table]:
+    """(name, rows) of the run's own test split; where it has none its validation split, else its training rows."""
+    from ftui.data import preparing
+
+    splits = preparing.prepare(recipes.load(run.recipe).data, run.home, task.ROLES, task.STRATIFY).splits
+    name = next(name for name in ("test", "validation", "train") if name in splits)
+    return name, splits[name]
+
+
+def agreement(said: pa.Table, source: pa.Table) -> dict:
+    """Share of rows with the same label; largest difference of a probability (None where a task has none)."""
+    import numpy as np
+
+    same = np.array(said["prediction"].to_pylist()) == np.array(source["prediction"].to_pylist())
+    difference = None
+    if "scores" in said.column_names and "scores" in source.column_names:
+        pair = [np.array(table["scores"].to_pylist()) for table in (said, source)]
+        difference = float(np.abs(pair[0] - pair[1]).max())
+    return {"agreement": float(same.mean()), "largest_difference": difference}
+
+
+def latency(predictor: Predictor, inputs: list[dict], memory: _Memory) -> dict:
+    """{"p50", "p95"} in ms of asking one text at a time."""
+    import numpy as np
+
+    times = []
+    for number in range(SPARE + SINGLE):
+        began = time.perf_counter()
+        predictor.predict([inputs[number % len(inputs)]])
+        times.append(1000 * (time.perf_counter() - began))
+    memory.look()
+    return {name: round(float(np.percentile(times[SPARE:], share)), 2) for name, share in (("p50", 50), ("p95", 95))}
+
+
+def throughput(predictor: Predictor, inputs: list[dict], memory: _Memory) -> float:
+    """Texts a second, BATCH at a time."""
+    batches = [[inputs[(start + i) % len(inputs)] for i in range(BATCH)] for start in range(0, BATCH * BATCHES, BATCH)]
+    predictor.predict(batches[0])
+    began = time.perf_counter()
+    for batch in batches:
+        predictor.predict(batch)
+    seconds = time.perf_counter() - began
+    memory.look()
+    return round(BATCH * len(batches) / seconds, 1)
+
+
+def _source(run: Run, split: str, table: pa.Table, events: Writer) -> pa.Table:
+    """What the source model says of the same rows: as its evaluation wrote it down, else asked again."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if run.predictions.exists():
+        written = pq.read_table(run.predictions)
+        written = written.filter(pc.equal(written["split"], split))
+        if written["row"].to_pylist() == table["row"].to_pylist():
+            return written
+    from ftui.artifacts.predicting import Predictor
+    from ftui.evaluation.run import score
+
+    return score(Predictor(run.model), table, events)[1]
+
+
+class _Memory:
+    """The most memory that this process was seen to hold."""
+
+    def __init__(self) -> None:
+        import psutil
+
+        self.process, self.peak = psutil.Process(), 0
+
+    def look(self) -> None:
+        self.peak = max(self.peak, self.process.memory_info().rss)
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(_measure(Job(Path(sys.argv[1])), Path(sys.argv[2]))))
+    except UserError as error:
+        print(error)
+        sys.exit(2)
