@@ -299,6 +299,6 @@ def test_one_damaged_run_hides_no_other(tmp_path, home, refused, name, content):
     events.state(ev.STOPPED, exit_code=3)
     ((bad.path if name == "recipe.yaml" else job.path) / name).write_bytes(content)
     assert [line["id"] for line in jobs.summaries(home)] == [good.id]
-    listed, _, _ = sidebar.runs(home, "zh", bad.id, "", "")
+    listed, *_ = sidebar.runs(home, "zh", bad.id, "", "", "")
     assert good.id in listed
     assert refused("runs", "show", bad.id)["code"] == "run_broken"
