@@ -297,6 +297,35 @@ def data_report(
         print(f"{'!' if finding.level != 'info' else '-'} {finding.sentence(lang)}" + (f" [{shown} ...]" if shown else ""))
 
 
+@data_app.command("list")
+def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Data sets, newest first, and how many runs use each."""
+    from ftui.data import intake, versions
+
+    at = homes.resolve(home)
+    used = versions.used(at)
+    lines = [{**{k: d.card()[k] for k in ("id", "name", "rows", "bytes")}, "runs": used.get(d.id, [])} for d in intake.list_datasets(at)]
+    if as_json:
+        _print({"datasets": lines})
+        return
+    for line in lines:
+        print(f"{line['id']}  {line['rows']:>9,} rows  {len(line['runs'])} runs  {line['name']}")
+
+
+@data_app.command("delete")
+def data_delete(
+    dataset: str,
+    force: Annotated[bool, typer.Option("--force", help="Also where runs use it: they can then not be repeated.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a data set that no run uses."""
+    from ftui.data import versions
+
+    versions.delete(homes.resolve(home), dataset, force)
+    _print({"dataset": dataset, "status": "deleted"}) if as_json else print(f"{dataset} deleted")
+
+
 @app.command()
 def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Score a run's model on another labelled file."""

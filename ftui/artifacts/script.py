@@ -39,7 +39,7 @@ from transformers import (
 MODEL = {model_path!r}
 TEXT, LABEL = {text!r}, {label!r}
 
-# rows: {test_percent} % to test, stratified; of the others {validation_percent} % to validate
+{cleaning}# rows: {test_percent} % to test, stratified; of the others {validation_percent} % to validate
 rows = {reader}[[TEXT, LABEL]].dropna()
 labels = sorted(rows[LABEL].unique())
 train, test = train_test_split(rows, test_size={test_size}, stratify=rows[LABEL], random_state={data_seed})
@@ -106,6 +106,15 @@ def _prose(name: str) -> str:
     return " ".join(name.replace("\\", "/").replace('"', "'").split())
 
 
+def _not_done(recipe: Recipe) -> str:
+    """What of the run's preparation of rows the script leaves out, as comments."""
+    data = recipe.data
+    steps = ", ".join(step.name for step in data.clean)
+    told = f"# ftui cleaned the rows first, which this script does not do: {steps}\n" if steps else ""
+    ways = [field for field in ("group_column", "date_column", "folds") if getattr(data, field)]
+    return told + (f"# ftui split by {', '.join(ways)}; this script splits at random\n" if ways else "")
+
+
 def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model_path: str | None = None) -> str:
     """The script's text. `card` is the data set's; learning rate and epochs are given since a recipe may say `auto`; `model_path` where the model's files lie, if not at `recipe.model`."""
     if recipe.task != "text-classification":
@@ -131,6 +140,7 @@ def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model
         text=recipe.data.columns.get("text", "text"),
         label=recipe.data.columns.get("label", "label"),
         reader=reader.format(path=card["name"], csv=csv),
+        cleaning=_not_done(recipe),
         test_size=recipe.data.test_size,
         test_percent=round(100 * recipe.data.test_size),
         validation_size=recipe.data.validation_size,

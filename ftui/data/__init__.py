@@ -10,6 +10,9 @@
 - intake: both into the home directory
 - roles: which column the names suggest as text and label
 - inspecting: what a page shows of a table, and what its columns seem to be
-- splitting: train, validation, test
+- report, report_texts: what is odd about the rows; patterns, mojibake, similar: how it is found
+- rewriting: steps on one text, and where its spans go; cleaning: all steps on a table
+- splitting: train, validation, test; at random, by group, by date, in folds
+- versions: which runs use a data set
 - preparing: a recipe's data to the tables that a training reads
 """
