@@ -78,3 +78,11 @@ def test_the_command_line_prints_it(trained):
     text = cli("script", trained["run"].id, home=trained["home"].path).stdout
     assert "get_peft_model" in text
     ast.parse(text)
+
+
+def test_it_says_what_it_leaves_out(recipe_for, toy_model):
+    content = recipe_for()
+    content["data"] = {"path": "reviews.csv", "columns": COLUMNS, "clean": [{"name": "strip_html"}], "folds": 5}
+    text = script.write(recipes.build(content), CARD, 1e-3, 2, str(toy_model))
+    assert "does not do: strip_html" in text and "split by folds" in text
+    ast.parse(text)
