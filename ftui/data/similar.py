@@ -82,8 +82,11 @@ def _similar(texts: list[str], threshold: float) -> np.ndarray:
     pairs, equal = pairs[equal >= threshold - _SLACK], equal[equal >= threshold - _SLACK]
     if len(pairs) > _MOST_COMPARED:
         return pairs[equal >= threshold]
-    pieces: dict[int, set[str]] = {}
-    kept = [_share(_pieces(texts, a, pieces), _pieces(texts, b, pieces)) >= threshold for a, b in pairs.tolist()]
+    kept, last, mine = [], -1, set()
+    for a, b in pairs.tolist():  # sorted by a; few sets at a time, or they would take more memory than all the rest
+        if a != last:
+            last, mine = a, _pieces(texts[a])
+        kept.append(_share(mine, _pieces(texts[b])) >= threshold)
     return pairs[np.array(kept, bool)]
 
 
@@ -91,11 +94,8 @@ def _parts(pairs: np.ndarray) -> list[np.ndarray]:
     return np.array_split(pairs, max(1, len(pairs) // 100_000))
 
 
-def _pieces(texts: list[str], number: int, known: dict[int, set[str]]) -> set[str]:
-    if number not in known:
-        text = texts[number]
-        known[number] = {text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1)}
-    return known[number]
+def _pieces(text: str) -> set[str]:
+    return {text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1)}
 
 
 def _share(a: set[str], b: set[str]) -> float:
@@ -108,7 +108,7 @@ def _signatures(texts: list[str]) -> np.ndarray:
     made, start, size = [], 0, 0
     for i, text in enumerate(texts):  # so many at a time that memory stays small
         size += len(text)
-        if size > 20_000_000 or i == len(texts) - 1:
+        if size > 2_000_000 or i == len(texts) - 1:
             made.append(_some_signatures(texts[start : i + 1]))
             start, size = i + 1, 0
     return np.concatenate(made, axis=1)
