@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-slow check screenshots clean
+.PHONY: run test test-slow check screenshots bench-starters clean
 
 run: .venv/installed
 	$(BIN)/python app.py
@@ -29,6 +29,9 @@ check: .venv/installed-dev
 
 screenshots: .venv/installed-dev
 	$(BIN)/python benchmarks/screenshots.py
+
+bench-starters: .venv/installed-dev
+	PYTHONPATH=. $(BIN)/python benchmarks/starters.py accuracy --rows 1000 --seeds 1
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache

@@ -2,6 +2,7 @@
 
     python benchmarks/starters.py accuracy [--sets NAME ...] [--rows 200 1000 0] [--seeds 3] [--models DIR ...]
     python benchmarks/starters.py perplexity
+    python benchmarks/starters.py samples
     python benchmarks/starters.py coverage
     python benchmarks/starters.py loading
 
@@ -180,6 +181,27 @@ def perplexity(options) -> None:
         print(f"| {language}_text | {baseline:.2f} | {ours:.2f} | {1 - ours / baseline:.0%} |", flush=True)
 
 
+def samples(options) -> None:
+    """Ten continuations in each language, chosen by no one: how the first ten held-out documents begin, seeds 0 to 9."""
+    from itertools import islice
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+
+    from ftui.pretraining import corpus
+
+    folder = STARTERS / "starter-lm"
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
+    for language, length in (("zh", 16), ("en", 40)):
+        for seed, text in enumerate(islice(corpus.documents(DATA, "validation", (language,)), 10)):
+            set_seed(seed)
+            begun = tokenizer.bos_token + text[:length].strip()
+            ids = tokenizer(begun, return_tensors="pt")
+            written = model.generate(**ids, max_new_tokens=48, do_sample=True, top_p=0.9, temperature=0.8)[0]
+            rest = tokenizer.decode(written[ids["input_ids"].shape[1] :], skip_special_tokens=True)
+            shown = (" ".join(part.split()) for part in (text[:length], rest))
+            print("- **{}** {}".format(*shown), flush=True)
+
+
 # --- coverage and loading ---------------------------------------------------------------------------------------------
 
 
@@ -224,9 +246,18 @@ def loading(options) -> None:
         print(f"| {folder.name} | {model.num_parameters():,} | {size:.1f} | {statistics.median(seconds):.2f} |")
 
 
+WAYS = {
+    "accuracy": accuracy,
+    "perplexity": perplexity,
+    "samples": samples,
+    "coverage": coverage,
+    "loading": loading,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("accuracy", "perplexity", "coverage", "loading"))
+    parser.add_argument("what", choices=tuple(WAYS))
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--rows", nargs="+", type=int, default=[200, 1000])
     parser.add_argument("--seeds", type=int, default=3)
@@ -234,7 +265,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=REPO / ".work" / "starters.json")
     options = parser.parse_args()
     options.kept.parent.mkdir(parents=True, exist_ok=True)
-    {"accuracy": accuracy, "perplexity": perplexity, "coverage": coverage, "loading": loading}[options.what](options)
+    WAYS[options.what](options)
 
 
 if __name__ == "__main__":
