@@ -128,7 +128,7 @@ def next_word_vectors(tokens: np.ndarray, vocabulary: int, width: int) -> tuple[
     guessing = directions / columns[:, None]
 
     # One more number for how usual a token is, and one that makes all rows equally long.
-    spread = reading.norm(dim=1).quantile(0.5) / (width**0.5)
+    spread = reading.norm(dim=1)[total > 0].quantile(0.5).clamp(min=1e-3) / width**0.5
     reading, guessing = reading / spread, guessing * spread
     one = torch.ones(vocabulary, 1) * 4
     length = max(width**0.5 * 2, float(reading.norm(dim=1).quantile(0.999)))

@@ -1,4 +1,5 @@
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from ftui.pretraining import chat, generator_tokenizer, lm, seq2seq
 
+STARTERS = Path(__file__).resolve().parents[2] / "assets" / "starter"
 COMES_BACK = [
     "我爱北京天安门，2008年！\n第二行",
     "  The Cat's  well-known \t story (of 3.14).\n",
@@ -67,9 +69,13 @@ def test_the_language_model_goes_on_after_a_stop_and_learns_to_chat(made, small_
     second, whole = run("stopped"), run("whole")
     assert second["steps"] == whole["steps"] == 40
     assert second["held_out_loss"] == pytest.approx(whole["held_out_loss"], rel=0.02)
-    assert second["held_out_loss"] < first["held_out_loss"] < first["first_loss"]
+    assert first["first_loss"] < 2.0  # it begins with a table of pairs: guessing among 500 would be 6.2
+    assert second["held_out_loss"] < first["held_out_loss"]
 
-    chat.main(["--data", str(small_corpus), "--model", str(tmp_path / "whole"), "--passes", "1", "--english-times", "0"])
+    chat.main(
+        ["--data", str(small_corpus), "--model", str(tmp_path / "whole"), "--work", str(tmp_path / "whole.work")]
+        + ["--passes", "1", "--english-times", "0"]
+    )
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "whole")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "whole")
     asked = tokenizer.apply_chat_template(
@@ -119,3 +125,16 @@ def test_rows_of_a_batch_are_of_like_length():
     parts = list(chat.batches(rows, 8, 0, random.Random(0)))
     assert sum(len(ids) for ids, _ in parts) == 40
     assert all(int((targets >= 0).sum(1).min()) > ids.shape[1] - 8 for ids, targets in parts)
+
+
+def test_starter_lm_loads_keeps_to_its_template_and_writes():
+    folder = STARTERS / "starter-lm"
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    assert model.dtype == torch.float32 and 5e6 < model.num_parameters() < 9e6
+    assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
+    assert all(tokenizer.decode(tokenizer(text)["input_ids"]) == text for text in COMES_BACK)
+    asked = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hello!"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    written = model.generate(**asked, max_new_tokens=40, do_sample=False)[0]
+    assert int(written[-1]) == tokenizer.eos_token_id  # an answer has an end
