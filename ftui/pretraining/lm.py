@@ -22,6 +22,7 @@ CONTEXT = 512  # the longest that the model is made for
 @dataclass
 class Settings(loop.Settings):
     batch_tokens: int = 2048
+    learning_rate: float = 2e-3
     block: int = 256  # tokens in a row of a batch
 
 
