@@ -79,12 +79,15 @@ class Visitor:
         self.config = self.http.get("/en/config").json()
         self.ids = {c["props"].get("elem_id"): c["id"] for c in self.config["components"]}
 
-    def event(self, name: str) -> dict:
-        return next(d for d in self.config["dependencies"] if d["api_name"] == name)
+    def event(self, name: str, values: dict[str, object]) -> dict:
+        """The handler called `name` that takes most of these values (Gradio numbers those of the same name)."""
+        wanted = {self.ids[elem] for elem in values}
+        named = [d for d in self.config["dependencies"] if (d["api_name"] or "").rstrip("_0123456789") == name]
+        return max(named, key=lambda d: len(wanted & set(d["inputs"])))
 
     def call(self, name: str, values: dict[str, object], default: object = "") -> dict:
         """What the handler called `name` answers: the output of `process_completed`."""
-        event = self.event(name)
+        event = self.event(name, values)
         by_id = {self.ids[elem]: value for elem, value in values.items()}
         props = {c["id"]: c["props"] for c in self.config["components"]}
         data = [by_id.get(i, props[i].get("value", default)) for i in event["inputs"]]
@@ -114,14 +117,14 @@ def mine(ui, visitor: Visitor) -> Home:
 def test_nothing_of_another_visitor_can_be_called_for(demo, toy_csv):
     a, b = Visitor(demo.url), Visitor(demo.url)
     assert a.http.cookies["ftui-visitor"] != b.http.cookies["ftui-visitor"]
-    done = a.call("add", {"drop": a.upload("secret-reviews.csv", toy_csv.read_bytes())})
+    done = a.call("dropped", {"drop": [a.upload("secret-reviews.csv", toy_csv.read_bytes())]})
     assert done["success"], done
     [dataset] = intake.list_datasets(mine(demo, a))
     run, _, events = made.make_run(mine(demo, a), dataset)
     events.state(ev.STOPPED, exit_code=3)  # nobody is to end its process, which is this one
 
     for values in ({"address-data": dataset.id, "address-run": run.id}, {"address-data": f"../../{a.http.cookies['ftui-visitor']}/datasets/{dataset.id}", "address-run": run.id[:8]}):
-        for handler in ("refresh", "tick", "show", "worker_log", "pack", "resume", "preview", "compare", "mistakes", "view", "view_rows"):
+        for handler in ("refresh", "tick", "show", "look", "worker_log", "pack", "resume", "preview", "compare", "mistakes", "view", "view_rows"):
             if not any(d["api_name"] == handler for d in b.config["dependencies"]):
                 continue
             answer = json.dumps(b.call(handler, values), ensure_ascii=False)
@@ -141,8 +144,8 @@ def test_a_path_is_no_upload(demo, tmp_path):
         paths.append(web.url + "/someone/data/resolve/main/own.csv")
         for path in paths:
             file = {"path": path, "orig_name": "x.csv", "meta": {"_type": "gradio.FileData"}}
-            for elem in ("drop", "address-data"):
-                assert not visitor.call("add" if elem == "drop" else "view_rows", {elem: file})["success"], path
+            for name, values in (("dropped", {"drop": [file]}), ("view_rows", {"address-data": file})):
+                assert not visitor.call(name, values)["success"], path
             assert intake.list_datasets(mine(demo, visitor)) == []
         assert web.seen == []
 
@@ -150,10 +153,10 @@ def test_a_path_is_no_upload(demo, tmp_path):
 def test_the_caps_hold_without_the_page(demo, toy_csv, toy_model):
     visitor = Visitor(demo.url)
     rows = "text,label\n" + "".join(f"number {i},{'ab'[i % 2]}\n" for i in range(25_000))
-    answer = visitor.call("add", {"drop": visitor.upload("long.csv", rows.encode())})
+    answer = visitor.call("dropped", {"drop": [visitor.upload("long.csv", rows.encode())]})
     assert "25,000" in json.dumps(answer) or "at most 20000" in json.dumps(answer), answer
     assert intake.list_datasets(mine(demo, visitor)) == []
-    visitor.call("add", {"drop": visitor.upload("toy.csv", toy_csv.read_bytes())})
+    visitor.call("dropped", {"drop": [visitor.upload("toy.csv", toy_csv.read_bytes())]})
     [dataset] = intake.list_datasets(mine(demo, visitor))
     columns = {"address-data": dataset.id, "text-column": None, "label-column": None}
     for change in (
@@ -164,5 +167,5 @@ def test_the_caps_hold_without_the_page(demo, toy_csv, toy_model):
         {"set-training-per-device-train-batch-size": 4096, "set-training-max-steps": 3000},
         {"address-data": "../../x"},
     ):
-        answer = visitor.call("begin", {**columns, **change})
+        answer = visitor.call("start", {**columns, **change})
         assert mine(demo, visitor).all_runs() == [], (change, answer)
