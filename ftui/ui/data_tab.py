@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 from pathlib import Path
 
@@ -216,7 +217,7 @@ def _lengths(path: Path, column: str) -> dict:
 def build(page: Page) -> tuple[Choice, View]:
     """Lay out the tab and wire it; returns the controls that Fine-tune reads, and what shows a data set."""
     t = page.t
-    _, earlier = sources.build(page)
+    notice, earlier = sources.build(page)
     nothing = html(pieces.empty("▤", t("data_empty_title"), t("data_empty_text")), elem_id="data-empty")
     with gr.Column(visible=False, elem_id="data-view") as content:
         with gr.Column(elem_classes=["sheet"]):
@@ -229,6 +230,7 @@ def build(page: Page) -> tuple[Choice, View]:
                     label=t("label_column"), choices=[], value=None, elem_id="label-column", min_width=180
                 )
             notes = html(elem_id="data-notes")
+            remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])
         mended = workshop.build(page)
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
@@ -270,6 +272,8 @@ def build(page: Page) -> tuple[Choice, View]:
     gr.on([test_size.input, validation_size.input], **counted)
     workshop.wire(page, mended, text, label, lambda event: event.then(**counted))
     dividing.wire(page, divided_by, mended.plan, lambda event: event.then(**counted))
+    asked = f"(id) => confirm({json.dumps(t('delete_data_sure'))}) ? id : ''"
+    remove.click(page.bind(sources.delete), [page.data], [page.data, notice], js=asked, trigger_mode="multiple", **QUIET)
     onward.click(page.bind(use), columns, [page.tabs], **QUIET)
     shown = [earlier, nothing, content, facts, notes, text, label, mended.plan, search, *viewed, mended.findings, mended.panel, *divided_by.all, mended.ready]
     return Choice(text, label, *sizes), View(show, [page.data, *sizes], shown, by_run=False)

@@ -89,6 +89,20 @@ def add_named(home: Home, lang: str, name: str, way: Access = LOCAL) -> tuple:
     return _told(bring, lang)
 
 
+def delete(home: Home, lang: str, data_id: str) -> tuple:
+    """Delete the data set that is shown, unless runs use it: (data id, notice). An empty id: nothing was confirmed."""
+    from ftui.data import versions
+
+    if not data_id:
+        return gr.skip(), gr.skip()
+    try:
+        versions.delete(home, data_id)
+    except UserError as problem:
+        hint = languages.text("delete_data_runs", lang) if problem.code == "dataset_used" else problem.hint(lang)
+        return gr.skip(), pieces.notice(problem.message(lang), hint, "bad")
+    return "", pieces.notice(languages.text("data_deleted", lang))
+
+
 def _told(bring: Callable[[], tuple[str, str]], lang: str) -> tuple:
     try:
         return bring()

@@ -50,3 +50,15 @@ def test_rows_are_pasted_and_a_step_is_added_by_hand(open_page):
     expect(page.locator("#data-steps")).to_contain_text("40 rows changed")
     page.locator("[data-pick='see:0']").click()
     expect(page.locator("#data-panel mark.gone").first).to_have_text("#tag ")
+
+
+def test_a_data_set_is_deleted_after_a_question(ui, open_page, toy_csv):
+    page = open_page("/", lang="en")
+    drop(page, toy_csv)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.locator("#delete-data").click()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#delete-data").click()
+    expect(page.locator("#data-notice")).to_contain_text("Deleted")
+    expect(page.locator("#data-empty")).to_be_visible()
+    assert not list(ui.home.datasets.glob("[0-9a-f]*"))

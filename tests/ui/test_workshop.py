@@ -144,3 +144,14 @@ class TestSources:
 
     def test_only_samples_can_be_asked_for(self, home: Home):
         assert sources.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(), gr.skip())
+
+
+class TestDelete:
+    def test_what_no_run_uses_goes(self, home, messy):
+        assert sources.delete(home, "en", "") == (gr.skip(), gr.skip())
+        assert sources.delete(home, "en", messy.id)[0] == ""
+        assert not messy.path.exists()
+
+    def test_what_a_run_uses_stays(self, home, dataset, finished):
+        data_id, notice = sources.delete(home, "zh", dataset.id)
+        assert data_id == gr.skip() and "1 个运行" in notice and dataset.path.exists()
