@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ftui.core.context import Context
 
 CURVE_POINTS = 200
+ENOUGH_TO_CHOOSE = 100  # validation rows: the loss on fewer says little about which checkpoint is best
 
 
 def train(context: Context) -> bool:
@@ -98,6 +99,8 @@ def train(context: Context) -> bool:
     steps = settings.max_steps if settings.max_steps > 0 else math.ceil(epochs * steps_per_epoch)
     best_by = (settings.metric_for_best_model or "loss").removeprefix("validation_")
     evaluating = settings.eval_strategy if validated else "no"
+    asked = bool(settings.metric_for_best_model or settings.early_stopping_patience)
+    choosing = validated and (asked or counts["validation"] >= ENOUGH_TO_CHOOSE)
     arguments = transformers.TrainingArguments(
         output_dir=str(run.checkpoints),
         num_train_epochs=epochs,
@@ -123,9 +126,9 @@ def train(context: Context) -> bool:
         save_strategy=evaluating if validated else "epoch",
         save_steps=settings.eval_steps or 500,
         save_total_limit=settings.save_total_limit,
-        load_best_model_at_end=validated,
-        metric_for_best_model=f"eval_{best_by}" if validated else None,
-        greater_is_better=best_by != "loss" if validated else None,
+        load_best_model_at_end=choosing,
+        metric_for_best_model=f"eval_{best_by}" if choosing else None,
+        greater_is_better=best_by != "loss" if choosing else None,
         logging_steps=settings.logging_steps or max(1, steps // CURVE_POINTS),
         logging_nan_inf_filter=False,
         disable_tqdm=True,
@@ -166,8 +169,12 @@ def train(context: Context) -> bool:
     if settings.early_stopping_patience and state.global_step < state.max_steps:
         events.log("stopped_early", step=state.global_step, patience=settings.early_stopping_patience)
     best_step = int((state.best_model_checkpoint or f"-{state.global_step}").rpartition("-")[2])
-    best_value = state.best_metric if validated else None
-    events.log("best", step=best_step, metric=f"validation_{best_by}", value="-" if best_value is None else f"{best_value:.4f}")
+    best_value = state.best_metric if choosing else None
+    if choosing:
+        value = "-" if best_value is None else f"{best_value:.4f}"
+        events.log("best", step=best_step, metric=f"validation_{best_by}", value=value)
+    elif validated:
+        events.log("last_kept", step=best_step, rows=counts["validation"])
 
     # the result
     events.progress(phase="saving", step=state.global_step, max_steps=state.max_steps, epoch=state.epoch)

@@ -47,7 +47,8 @@ def show(home: Home, lang: str, data_id: str, test_size: float, validation_size:
 
     card = dataset.card()
     names = [column["name"] for column in card["columns"]]
-    guessed = inspecting.guess(dataset.table())["columns"]
+    recognised = inspecting.guess(dataset.table())
+    guessed = recognised["columns"]
     kept = workshop.saved(dataset.path)
     text, label = (kept["columns"].get(role, guessed.get(role)) for role in ("text", "label"))
     plan = workshop.written(kept["plan"])
@@ -59,7 +60,7 @@ def show(home: Home, lang: str, data_id: str, test_size: float, validation_size:
         gr.HTML(visible=False),
         gr.Column(visible=True),
         pieces.facts(card["name"], [*facts, pieces.size(card["bytes"])]),
-        "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang)),
+        "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang)) + other_task(recognised, lang),
         gr.Dropdown(choices=names, value=text),
         gr.Dropdown(choices=names, value=label),
         plan,
@@ -70,6 +71,15 @@ def show(home: Home, lang: str, data_id: str, test_size: float, validation_size:
         *dividing.show(kept["plan"], names),
         data_id,
     )
+
+
+def other_task(recognised: dict, lang: str) -> str:
+    """A data set that is plainly made for a task which this tab does not set up: how it is trained all the same."""
+    task = recognised["task"]
+    if task == "text-classification":
+        return ""
+    name, columns = languages.text("task_" + task.replace("-", "_"), lang), ", ".join(recognised["columns"].values())
+    return pieces.notice(languages.text("other_task", lang, name=name, columns=columns, task=task), kind="info")
 
 
 def view(

@@ -182,12 +182,21 @@ def test_early_stopping_waits_as_long_as_it_says(train_here):
 
 
 def test_the_best_checkpoint_is_what_is_kept(train_here):
-    done = train_here(num_train_epochs=4, learning_rate=0.05, lr_scheduler_type="constant", save_total_limit=1)
+    options = {"lr_scheduler_type": "constant", "save_total_limit": 1, "metric_for_best_model": "validation_loss"}
+    done = train_here(num_train_epochs=4, learning_rate=0.05, **options)
     losses = done.curve("validation_loss")
     assert losses.index(min(losses)) < 3, "the last is the best: this tests nothing"
     best = json.loads(done.run.report.read_text(encoding="utf-8"))["best"]
     assert best["value"] == pytest.approx(min(losses))
     assert saved_loss(done) == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_few_rows_choose_no_checkpoint(train_here):
+    done = train_here(num_train_epochs=4, learning_rate=0.05, lr_scheduler_type="constant")
+    losses = done.curve("validation_loss")
+    assert losses.index(min(losses)) < 3, "the last is the best: this tests nothing"
+    assert done.logged("last_kept")[0]["rows"] < 100
+    assert saved_loss(done) == pytest.approx(losses[-1], rel=1e-4)
 
 
 def saved_loss(done) -> float:
