@@ -78,7 +78,7 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, column: str) 
         return
     empty = made.column(made.num_columns - 2).null_count
     told = languages.text("predicted_rows", lang, n=made.num_rows, shown=min(PREVIEW, made.num_rows))
-    told += languages.text("predicted_empty", lang, n=empty) if empty else ""
+    told += (" " + languages.text("predicted_empty", lang, n=empty)) if empty else ""
     preview = f'<div class="ft"><p class="sub" id="many-done">✓ {escape(told)}</p></div><div class="tall">{_table(made.slice(0, PREVIEW), lang)}</div>'
     format = card["format"] if card["format"] in annotating.FORMATS else "csv"
     yield preview, (card["name"], made), *ready, gr.Row(visible=True), format
