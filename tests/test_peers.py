@@ -8,7 +8,7 @@ LlamaBoard 1  ... whoever started it                               jobs/test_lif
 LlamaBoard 2  "error" while training goes on (#1008, #8712)        test_peers.py::test_no_error_is_shown_while_training_goes_on
 LlamaBoard 3  state and old curves lost on reload (#600, #7100)    ui/test_log_tab.py::test_a_page_that_has_seen_nothing_gets_everything
 LlamaBoard 3  ... after the UI was killed                          browser/test_way.py::test_reload_second_tab_and_a_killed_ui
-LlamaBoard 3  ... of earlier runs                                  ui/test_tabs.py::test_runs_newest_first_with_state_and_metric
+LlamaBoard 3  ... of earlier runs                                  ui/test_tabs.py::test_runs_newest_first_with_state_metric_and_times
 LlamaBoard 4  no way to bring data (#5790)                         ui/test_workshop.py::test_a_file_becomes_a_data_set
 LlamaBoard 5  preview: quoted newlines, parquet (#673, #4367)      test_peers.py::test_quoted_newlines_and_parquet_are_previewed
 LlamaBoard 6  nothing works offline (#5215)                        ui/test_app.py::test_nothing_on_a_page_is_fetched_from_elsewhere
@@ -47,7 +47,7 @@ from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.ui import data_tab, log_tab, sidebar, sources
+from ftui.ui import data_tab, live, log_tab, sidebar, sources
 from tests.conftest import REPO, cli, wait_for
 from tests.ui.conftest import dataset, home, make_run, running  # noqa: F401  (fixtures)
 
@@ -105,9 +105,9 @@ def test_no_error_is_shown_while_training_goes_on(home, running):  # noqa: F811
     other = run.new_job("export", {"format": "safetensors"})
     ev.Writer(other.events, 1).error("internal", "no room")
     ev.Writer(other.events, 1).state(ev.FAILED)
-    shown = log_tab.tick(home, "en", run.id, "all", False, log_tab.NEVER)
+    shown = log_tab.tick(home, "en", run.id, False, 0.0, log_tab.NEVER)
     assert 'class="badge running"' in shown[5] and shown[6] == ""
-    assert 'class="badge running"' in sidebar.render(jobs.summaries(home), run.id, "en")
+    assert 'class="badge running"' in sidebar.render(jobs.summaries(home), [], run.id, "", True, "en")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -152,7 +152,7 @@ def test_an_abort_before_results_ends(recipe_for, tmp_path):
     run = jobs.start_training(recipes.build(recipe_for()), folder)
     jobs.stop(run.training())
     assert end_of(run) == ev.STOPPED
-    shown = log_tab.tick(folder, "en", run.id, "all", False, log_tab.NEVER)
+    shown = log_tab.tick(folder, "en", run.id, False, 0.0, log_tab.NEVER)
     assert 'class="badge stopped"' in shown[5] and shown[6] == ""
     jobs.delete(run)
     assert jobs.summaries(folder) == []
@@ -169,8 +169,10 @@ def test_rubbish_in_the_events_stops_no_page(home, running, rubbish):  # noqa: F
         file.write(rubbish)
     events.log("labels_after", level="info")
     events.progress(phase="training", step=33, max_steps=90, epoch=0.4, examples_per_second=80.0, eta=9.0)
-    shown = log_tab.tick(home, "en", run.id, "all", False, log_tab.NEVER)
-    assert 'class="badge running"' in shown[5] and "33" in shown[5] and "labels_after" in shown[14]
+    shown = log_tab.tick(home, "en", run.id, False, 0.0, log_tab.NEVER)
+    assert 'class="badge running"' in shown[5] and "33" in shown[5]
+    lines = live.news(home, "en", run.id, 0, "all", "")["lines"]
+    assert any("labels_after" in text for _, _, text in lines)
     assert jobs.summary(run)["step"] == 33
 
 
@@ -183,5 +185,5 @@ def test_a_crash_is_never_called_finished(recipe_for, tmp_path, meddle, code, to
     events, _ = ev.read(run.training().events)
     assert ev.last(events, "error")["code"] == told
     assert jobs.summary(run)["state"] == ev.FAILED
-    shown = log_tab.tick(run.home, "zh", run.id, "all", False, log_tab.NEVER)
+    shown = log_tab.tick(run.home, "zh", run.id, False, 0.0, log_tab.NEVER)
     assert 'class="badge failed"' in shown[5] and "训练进程" in shown[6]
