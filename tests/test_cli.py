@@ -19,7 +19,7 @@ def test_train_ends_with_one_line_of_json_and_a_model_that_transformers_loads(tr
     answer = model(**tokenizer("这个 东西 很好 喜欢", return_tensors="pt")).logits.argmax(-1).item()
     assert model.config.id2label[answer] == "正面"
     assert "Traceback" not in trained["stderr"]
-    assert "Best checkpoint" in trained["stderr"]
+    assert "24 validation rows are too few to choose a checkpoint by" in trained["stderr"]
 
 
 def test_nothing_is_pickled_into_the_model(trained):
