@@ -111,8 +111,7 @@ def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...],
         if column not in table.column_names:
             raise UserError("column_missing", name=name, column=column, columns=there)
     free = [column for column in table.column_names if column not in named.values()]
-    free_table = table.select(free)
-    guessed = forms.guess(roles, table) or inspecting.guess(free_table, "text-classification")["columns"]
+    guessed = forms.guess(roles, table) or inspecting.guess(table.select(free), "text-classification")["columns"]
     columns = {role: named.get(role) or guessed.get(role) for role in roles}
     for role, column in columns.items():
         if column is None:

@@ -7,15 +7,13 @@ Chinese character or punctuation mark is never joined with its neighbour, digits
 """
 
 import argparse
-import json
-import os
-import shutil
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from ftui.pretraining import corpus
+from ftui.pretraining.tokenizer import write
 
 SENTINELS = [f"<extra_id_{number}>" for number in range(64)]  # stand for what span corruption takes out
 SPECIAL = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>", *SENTINELS]
@@ -61,20 +59,7 @@ def save(tokenizer: Tokenizer, out: Path, closes: bool, chat_template: str | Non
         model_input_names=["input_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
     )
-    unfinished = out.with_name(out.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    wrapped.save_pretrained(unfinished)
-    # The name that every version of transformers knows; version 5 would write its own.
-    config = json.loads((unfinished / "tokenizer_config.json").read_text())
-    config["tokenizer_class"] = "PreTrainedTokenizerFast"
-    config.pop("backend", None)
-    if chat_template:
-        config["chat_template"] = chat_template
-    (unfinished / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
-    out.mkdir(parents=True, exist_ok=True)
-    for path in unfinished.iterdir():
-        os.replace(path, out / path.name)
-    unfinished.rmdir()
+    write(wrapped, out, **({"chat_template": chat_template} if chat_template else {}))
 
 
 def main(arguments: list[str] | None = None) -> None:

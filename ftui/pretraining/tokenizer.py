@@ -147,6 +147,11 @@ def save(tokenizer: Tokenizer, out: Path) -> None:
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
     )
+    write(wrapped, out)
+
+
+def write(wrapped: PreTrainedTokenizerFast, out: Path, **settings: str) -> None:
+    """A tokenizer's files into `out`, whole or not at all; `settings` go into its tokenizer_config.json as well."""
     unfinished = out.with_name(out.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     wrapped.save_pretrained(unfinished)
@@ -154,11 +159,13 @@ def save(tokenizer: Tokenizer, out: Path) -> None:
     config = json.loads((unfinished / "tokenizer_config.json").read_text())
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     config.pop("backend", None)
+    config |= settings
     (unfinished / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
     out.mkdir(parents=True, exist_ok=True)
     for path in unfinished.iterdir():
         os.replace(path, out / path.name)
     unfinished.rmdir()
+
 
 
 def main(arguments: list[str] | None = None) -> None:

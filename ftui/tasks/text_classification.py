@@ -49,12 +49,11 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:
     """The model of this family with a head for these labels; a head that was trained for others is replaced."""
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
-    config = config or AutoConfig.from_pretrained(source, trust_remote_code=False)
-    config.num_labels = len(labels)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: number for number, label in enumerate(labels)}
+    from ftui.tasks import heads
+
+    config = heads.labelled(source, labels, config)
     config.problem_type = "single_label_classification"
     return AutoModelForSequenceClassification.from_pretrained(
         source, config=config, ignore_mismatched_sizes=True, **options

@@ -71,12 +71,11 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:
     """The model of this family with a head for these tags; a head that was trained for others is replaced."""
-    from transformers import AutoConfig, AutoModelForTokenClassification
+    from transformers import AutoModelForTokenClassification
 
-    config = config or AutoConfig.from_pretrained(source, trust_remote_code=False)
-    config.num_labels = len(labels)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: number for number, label in enumerate(labels)}
+    from ftui.tasks import heads
+
+    config = heads.labelled(source, labels, config)
     return AutoModelForTokenClassification.from_pretrained(
         source, config=config, ignore_mismatched_sizes=True, **options
     )
