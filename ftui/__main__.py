@@ -345,10 +345,10 @@ def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption 
 def predict(
     run: str,
     texts: Annotated[list[str] | None, typer.Argument()] = None,
-    context: Annotated[str | None, typer.Option(help="the text that holds the answers, where the texts are questions")] = None,
+    second: Annotated[str | None, typer.Option("--context", "--second", help="the other text, where a model reads two: the one that holds the answers")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="a table (CSV, TSV, XLSX, JSON Lines ...): ask about each row")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="where that table goes, with prediction and confidence beside its columns [default: FILE-predictions]")] = None,
-    column: Annotated[str | None, typer.Option("--column", help="the file's column with the texts")] = None,
+    column: Annotated[list[str] | None, typer.Option("--column", help="the file's column with the texts; or INPUT=COLUMN, for each of several")] = None,
     artefact: ArtefactOption = "model",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -365,12 +365,12 @@ def predict(
     if not found.model.exists():
         raise UserError("run_without_model", run=found.id, state="-")
     if file:
-        _print(_predict_file(found, artefact, file, out, column))
+        _print(_predict_file(found, artefact, file, out, column or []))
         return
     predictor = Predictor(exporting.folder_of(found, artefact))
-    if ("context" in predictor.task.ROLES) != (context is not None):
-        raise UserError("context_missing" if context is None else "context_unused")
-    answers = predictor.predict([{"text": text} if context is None else {"question": text, "context": context} for text in texts])
+    if (len(predictor.inputs) == 2) != (second is not None):
+        raise UserError("context_missing" if second is None else "context_unused", inputs=" + ".join(predictor.inputs))
+    answers = predictor.predict([dict(zip(predictor.inputs, (text, second or ""), strict=False)) for text in texts])
     if as_json:
         _print({"results": answers})
         return
@@ -378,7 +378,7 @@ def predict(
         print(f"{predictor.task.said(answer)}\t{text}")
 
 
-def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, column: str | None) -> dict:
+def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: list[str]) -> dict:
     """Ask about each row of a file; what was done."""
     from ftui.artifacts import exporting
     from ftui.artifacts.predicting import Predictor
@@ -386,24 +386,23 @@ def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, column:
     from ftui.data import annotating, intake
 
     recipe = recipes.load(run.recipe)
-    if recipe.task == "question-answering":
-        raise UserError("predict_file_task")
+    predictor = Predictor(exporting.folder_of(run, artefact))
+    wanted = annotating.named(named, predictor.inputs)
     with annotating.opened(file) as (table, card):
         target = out or file.with_name(f"{file.name.split('.')[0]}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}")
         format = annotating.format_of(target, "csv")
-        column = annotating.find_column(table, column, recipe.data.columns.get("text", ""), card["name"])
+        columns = annotating.find_columns(table, predictor.inputs, wanted, recipe.data.columns, card["name"])
         for note in intake.notes(card, languages.of_terminal()):
             print(note, file=sys.stderr)
-        predictor = Predictor(exporting.folder_of(run, artefact))
         made = table
-        for done, finished in annotating.annotate(table, column, lambda texts: predictor.predict([{"text": text} for text in texts])):
+        for done, finished in annotating.annotate(table, columns, predictor.predict, predictor.task.cell):
             made = finished or made
             print(f"\r{done}/{table.num_rows}", end="", file=sys.stderr)
         print(file=sys.stderr)
         part = target.with_name(f".{target.name}.part")  # a file that exists is whole
         annotating.write(made, part, format)
         part.replace(target)
-        return {"run": run.id, "file": str(file), "out": str(target), "rows": made.num_rows, "column": column}
+        return {"run": run.id, "file": str(file), "out": str(target), "rows": made.num_rows, "columns": columns}
 
 
 @app.command()

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SINGLE = 60  # questions of one text
 BATCH = 32
 BATCHES = 6
-ASKED = ("text", "question", "context")  # roles that are read, not predicted
 SPARE = 3  # questions before the clock starts
 
 
@@ -55,7 +54,7 @@ def _measure(job: Job, folder: Path) -> dict:
     run = job.run
     predictor = Predictor(folder)
     split, table = rows(run, predictor.task)
-    inputs = table.select([r for r in predictor.task.ROLES if r in ASKED]).slice(0, BATCH * BATCHES).to_pylist()
+    inputs = table.select(list(predictor.inputs)).slice(0, BATCH * BATCHES).to_pylist()
     events = Writer(job.events, job.card()["attempt"])
     report, said = score(predictor, table, events)
     memory.look()

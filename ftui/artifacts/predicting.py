@@ -36,6 +36,7 @@ class Predictor:
             raise UserError("not_a_model_of_ours", path=folder) from error
         self.task = tasks.get(self.card["task"])
         self.labels: list[str] = self.card["labels"]
+        self.inputs = tuple(self.card.get("inputs") or tasks.inputs(self.task, ()))  # what it has to be given
         self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self.clean = build_steps(self.card.get("clean", []))  # texts are asked about as they were trained on
         self.device = device
@@ -64,10 +65,10 @@ class Predictor:
         return self.task.answers(table, windows, outputs, self.labels)
 
     def predict(self, inputs: list[dict]) -> list[dict]:
-        """One answer for each input, in order; an input has the task's roles ({"text": ...})."""
+        """One answer for each input, in order; an input has a text for each of `inputs`."""
         import pyarrow as pa
 
         if not inputs:
             return []
-        table = pa.table({role: [str(x.get(role) or "") for x in inputs] for role in self.task.ROLES if role in inputs[0]})
+        table = pa.table({role: [str(x.get(role) or "") for x in inputs] for role in self.inputs})
         return self.answers(table)

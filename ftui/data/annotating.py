@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.data import inspecting, intake, values
+from ftui.data import forms, inspecting, intake, values
 
 FORMATS = ("csv", "tsv", "xlsx", "jsonl")
 BATCH = 64  # texts that are asked about at a time
@@ -32,47 +32,60 @@ def opened(path: Path, name: str | None = None) -> Iterator[tuple[pa.Table, dict
         yield dataset.table(), dataset.card()
 
 
-def find_column(table: pa.Table, wanted: str | None, learned: str, name: str) -> str:
-    """The column with the texts: the `wanted` one, else the one of the name that the model has `learned` from, else the
-    one that looks like it. Raises UserError."""
-    if wanted and wanted not in table.column_names:
-        raise UserError("column_missing", name=name, column=wanted, columns=", ".join(table.column_names))
-    found = wanted or (learned if learned in table.column_names else None)
-    found = found or inspecting.guess(table, "text-classification")["columns"].get("text")
-    if not found and table.num_columns == 1:
-        found = table.column_names[0]
-    if not found:
-        raise UserError("column_not_guessed", name=name, role="text", columns=", ".join(table.column_names))
+def named(columns: list[str], inputs: tuple[str, ...]) -> dict[str, str]:
+    """{input: column} of what a command line says: INPUT=COLUMN, or the columns alone, in the order of the inputs.
+
+    >>> named(["context=Text", "question=Frage"], ("question", "context")), named(["a=b"], ("text",))
+    ({'context': 'Text', 'question': 'Frage'}, {'text': 'a=b'})
+    """
+    pairs = [column.partition("=") for column in columns]
+    if all(role in inputs for role, _, _ in pairs):
+        return {role: column for role, _, column in pairs}
+    return dict(zip(inputs, columns, strict=False))
+
+
+def find_columns(table: pa.Table, inputs: tuple[str, ...], wanted: dict[str, str], learned: dict[str, str], name: str) -> dict[str, str]:
+    """A column for each input: the `wanted` one, else the one of the name that the model has `learned` from, else the
+    one that is called or looks like it. Raises UserError."""
+    there = ", ".join(table.column_names)
+    found: dict[str, str] = {}
+    for role in inputs:
+        column = wanted.get(role)
+        if column and column not in table.column_names:
+            raise UserError("column_missing", name=name, column=column, columns=there)
+        free = [other for other in table.column_names if other not in (*found.values(), *wanted.values())]
+        column = column or next((other for other in (learned.get(role), role) if other in free), None)
+        column = column or _looks_like(table.select(free), role) or (free[0] if len(free) == 1 else None)
+        if column is None:
+            raise UserError("column_not_guessed", name=name, role=role, columns=there)
+        found[role] = column
     return found
 
 
-def annotate(table: pa.Table, column: str, ask: Callable[[list[str]], list[dict]]) -> Iterator[tuple[int, pa.Table | None]]:
+def _looks_like(table: pa.Table, role: str) -> str | None:
+    return forms.called(table, role) or inspecting.guess(table, "text-classification")["columns"].get("text")
+
+
+def annotate(
+    table: pa.Table, columns: dict[str, str], ask: Callable[[list[dict]], list[dict]], cell: Callable[[dict], tuple]
+) -> Iterator[tuple[int, pa.Table | None]]:
     """Yields (rows done, None) after each BATCH, and at the end (rows, the table with columns prediction and
-    confidence). Rows without text are not asked about; their prediction is empty. A column of the file that bears such
-    a name keeps it; ours is prediction_2 then."""
-    texts = [values.text_of(value) for value in table.column(column).to_pylist()]
-    answers: list[dict] = [{} for _ in texts]
-    asked = [i for i, text in enumerate(texts) if text and text.strip()]
+    confidence, as the task's `cell` gives them). `columns` (input -> column) are handed to `ask` as dictionaries. Rows
+    that lack one of them are not asked about; their prediction is empty. A column of the file that bears such a name
+    keeps it; ours is prediction_2 then."""
+    texts = {role: [values.text_of(value) or "" for value in table.column(column).to_pylist()] for role, column in columns.items()}
+    rows = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+    told: list[tuple] = [(None, None)] * len(rows)
+    asked = [i for i, row in enumerate(rows) if all(text.strip() for text in row.values())]
     for start in range(0, len(asked), BATCH):
         chosen = asked[start : start + BATCH]
-        for i, answer in zip(chosen, ask([texts[i] or "" for i in chosen]), strict=True):
-            answers[i] = answer
+        for i, answer in zip(chosen, ask([rows[i] for i in chosen]), strict=True):
+            told[i] = cell(answer)
         yield chosen[-1] + 1, None
-    told = [_told(answer) for answer in answers]
     columns = {"prediction": pa.array([p for p, _ in told], pa.string()), "confidence": pa.array([c for _, c in told], pa.float64())}
     for name, column_of in zip(values.unique_names([*table.column_names, *columns])[-2:], columns.values(), strict=True):
         table = table.append_column(name, column_of)
-    yield len(texts), table
-
-
-def _told(answer: dict) -> tuple[str | None, float | None]:
-    """(prediction, confidence) of one answer of the server."""
-    if "scores" in answer:
-        return answer["label"], round(answer["scores"][answer["label"]], 6)
-    if "entities" in answer:
-        found = [{k: e[k] for k in ("label", "start", "end", "text")} for e in answer["entities"]]
-        return json.dumps(found, ensure_ascii=False), min((e["score"] for e in answer["entities"]), default=None)
-    return None, None
+    yield len(rows), table
 
 
 def write(table: pa.Table, path: Path, format: str) -> None:

@@ -60,6 +60,13 @@ def choose(wanted: tuple[str, ...], table: pa.Table, named: dict[str, str]) -> t
     return next((form for form in fitting if _find(form, sample, named)), fitting[0])
 
 
+def shared(wanted: tuple[str, ...], learned: dict[str, str], table: pa.Table) -> dict[str, str]:
+    """Which of the columns that a training has learned from can be named for another file: those that it has too, but
+    none where they are parts of a form and not all are there, for the file may be in another form."""
+    there = {role: column for role, column in learned.items() if column in table.column_names}
+    return there if len(there) == len(learned) or wanted not in FORMS else {}
+
+
 def recognise(table: pa.Table) -> dict | None:
     """{"task", "columns"} of a table whose columns are plainly those of a task with forms; None for any other."""
     sample = table.slice(0, SAMPLE)
@@ -83,6 +90,13 @@ def read(wanted: tuple[str, ...], table: pa.Table, columns: dict[str, str]) -> t
 
 
 # ---- recognising
+
+
+def called(table: pa.Table, role: str) -> str | None:
+    """The column whose name says that it has this role of a form; None where none does."""
+    strength, column = max(((roles.strength(name, _NAMES.get(role, [])), name) for name in table.column_names), default=(0, None))
+    return column if strength else None
+
 
 _TOKENS = [{"token", "word", "词", "字"}]
 _NAMES = {

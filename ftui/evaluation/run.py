@@ -73,7 +73,7 @@ def score(predictor: Predictor, table: pa.Table, events: Writer) -> tuple[dict, 
 def evaluate(context: Context) -> None:
     """The job `python -m ftui evaluate ID DATA`: score the run's model on another labelled file."""
     from ftui.artifacts.predicting import Predictor
-    from ftui.data import cleaning, preparing
+    from ftui.data import cleaning, forms, preparing
     from ftui.training.models import device
 
     run, events = context.job.run, context.events
@@ -81,9 +81,7 @@ def evaluate(context: Context) -> None:
     recipe = recipes.load(run.recipe)
     task = tasks.get(recipe.task)
     path = context.options["path"]
-    names = preparing.resolve(path, run.home).table().column_names
-    known = {role: column for role, column in recipe.data.columns.items() if column in names}
-    known = known if len(known) == len(recipe.data.columns) or task.STRATIFY else {}
+    known = forms.shared(task.ROLES, recipe.data.columns, preparing.resolve(path, run.home).table())
     table, _, dropped = preparing.usable(path, run.home, known, task.ROLES)
     for outcome in cleaning.run(table, cleaning.for_others(recipe.data.clean)):
         table = outcome.table

@@ -1,49 +1,18 @@
 """The REST API: POST /predict, GET /health, GET /info, documentation at /docs."""
 
-from __future__ import annotations
-
+import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ftui import __version__
 from ftui.artifacts.predicting import Predictor
 from ftui.core.errors import UserError
-
-LONGEST_TEXT = 100_000  # characters
-MOST_TEXTS = 256  # in one request
-
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
-
-
-class Question(BaseModel):
-    """One text, or several; or a question about a context, where the model answers questions."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "物流很快，包装也好。"}]})
-
-    text: Text | None = None
-    texts: list[Text] | None = Field(None, max_length=MOST_TEXTS)
-    question: Text | None = None
-    context: Text | None = None
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Question:
-        if sum(given is not None for given in (self.text, self.texts, self.question)) != 1:
-            raise ValueError("give either text or texts, or question and context")
-        if (self.question is None) != (self.context is None):
-            raise ValueError("question and context belong together")
-        return self
-
-    def inputs(self) -> list[dict[str, str]]:
-        """What the model is to read, by its roles."""
-        if self.question is not None:
-            return [{"question": self.question, "context": self.context or ""}]
-        return [{"text": text} for text in (self.texts if self.texts is not None else [self.text or ""])]
+from ftui.serve import questions
 
 
 def create(folder: Path, device: str = "cpu") -> FastAPI:
@@ -52,16 +21,16 @@ def create(folder: Path, device: str = "cpu") -> FastAPI:
     app = FastAPI(title="ftui", version=__version__, description="A model that was fine-tuned with ftui.")
     app.state.asked = time.monotonic()
 
+    Question = questions.form(predictor.inputs)
+    example = json.dumps(questions.example(predictor.inputs))
+
     @app.post("/predict")
-    def predict(question: Question) -> dict[str, Any]:
-        """`{"text": ...}` gives one answer, `{"texts": [...]}` gives `{"results": [...]}` in the same order."""
+    def predict(question: Question) -> dict[str, Any]:  # type: ignore[valid-type]
+        """One question gives one answer, a list of them `{"results": [...]}` in the same order."""
         app.state.asked = time.monotonic()
-        inputs = question.inputs()
-        wanted = "question and context" if "context" in predictor.task.ROLES else "text or texts"
-        if inputs and not set(inputs[0]) <= set(predictor.task.ROLES):
-            raise UserError("inputs_of_task", wanted=wanted)
+        several, inputs = questions.read(question, predictor.inputs)
         results = predictor.predict(inputs)
-        return {"results": results} if question.texts is not None else results[0]
+        return {"results": results} if several else results[0]
 
     @app.get("/health")
     def health() -> dict[str, str]:
@@ -77,7 +46,7 @@ def create(folder: Path, device: str = "cpu") -> FastAPI:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         message = f"{where}: {first['msg']}"
-        return _error(422, "invalid_request", message, 'Send {"text": "..."} or {"texts": ["...", "..."]} as JSON.')
+        return _error(422, "invalid_request", message, f'Send {example}, or {{"inputs": [{example}, ...]}} for several, as JSON.')
 
     @app.exception_handler(UserError)
     def refused(request: Request, error: UserError) -> JSONResponse:

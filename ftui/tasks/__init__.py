@@ -2,6 +2,9 @@
 
 A task module has
     ROLES        names of the columns that it reads
+    OPTIONAL     those of them that a file need not have
+    INPUTS       those of them that a person gives when asking, in the order of the fields on a page
+    POSITIONS    whether answers name places in a text: it is then read as it came, else as cleaned rows were
     STRATIFY     the role whose values every split should hold in equal shares, or None
     METRICS      names of its metrics, the main one first
     check(splits, columns)                         raise UserError where these rows cannot be learned from
@@ -15,12 +18,16 @@ A task module has
     answers(table, windows, outputs, labels)       what /predict says, one dictionary for each row of the table;
                                                    `outputs` has the model's output for each window
     said(answer)                                   the same as one line for a terminal
+    cell(answer)                                   the same for a table: (prediction, confidence), a text and a number,
+                                                   None where there is none
     report(table, answers, labels)                 plain data for the evaluation tab, with "metrics"
-    predictions(table, answers, labels)            columns of predictions.parquet
+    predictions(table, answers, labels)            columns of predictions.parquet: row, text (the first of INPUTS), the other
+                                                   INPUTS by their names, label, prediction, confidence ...
     baseline(splits, split)                        name, rows and metrics of a simple model to compare with; None if none
 """
 
 import importlib
+from collections.abc import Container
 from types import ModuleType
 
 TASKS = {
@@ -33,3 +40,8 @@ TASKS = {
 def get(name: str) -> ModuleType:
     """The module of a task."""
     return importlib.import_module(TASKS[name])
+
+
+def inputs(task: ModuleType, columns: Container[str]) -> tuple[str, ...]:
+    """The roles that a person gives when asking a model that has learned from these `columns` (role -> column)."""
+    return tuple(role for role in task.INPUTS if role not in task.OPTIONAL or role in columns)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("question", "context", "answers")
+OPTIONAL = ()
+INPUTS = ("question", "context")
+POSITIONS = True
 STRATIFY = None
 METRICS = ("f1", "exact_match")
 STRIDE = 0.33  # of a window: what two windows of a long context share
@@ -148,6 +151,11 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
 def said(answer: dict) -> str:
     """The answer and how sure the model is of it."""
     return f"{answer['answer'] or '-'}\t{answer['score']:.4f}"
+
+
+def cell(answer: dict) -> tuple[str, float]:
+    """The answer's words, empty where there is none, and how sure the model is."""
+    return answer["answer"], round(answer["score"], 6)
 
 
 def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:

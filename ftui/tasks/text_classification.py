@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("text", "label")
+OPTIONAL = ()
+INPUTS = ("text",)
+POSITIONS = False
 STRATIFY = "label"
 METRICS = ("f1_macro", "accuracy", "f1_micro", "f1_weighted", "mcc")
 MOST_LABELS = 2000
@@ -100,6 +103,11 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
 def said(answer: dict) -> str:
     """The label and how sure the model is of it."""
     return f"{answer['label']}\t{answer['scores'][answer['label']]:.4f}"
+
+
+def cell(answer: dict) -> tuple[str, float]:
+    """The label and its probability."""
+    return answer["label"], round(answer["scores"][answer["label"]], 6)
 
 
 def report(table: pa.Table, answers: list[dict], labels: list[str]) -> dict:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("text", "spans")
+OPTIONAL = ()
+INPUTS = ("text",)
+POSITIONS = True
 STRATIFY = None
 METRICS = ("f1", "precision", "recall")
 IGNORED = -100  # the label of tokens that stand for no text
@@ -172,6 +175,14 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 def said(answer: dict) -> str:
     """Each entity with its label."""
     return "; ".join(f"{e['label']}: {e['text']}" for e in answer["entities"]) or "-"
+
+
+def cell(answer: dict) -> tuple[str, float | None]:
+    """The entities as JSON, and how sure the model is of the least sure one."""
+    import json
+
+    found = [{k: e[k] for k in ("label", "start", "end", "text")} for e in answer["entities"]]
+    return json.dumps(found, ensure_ascii=False), min((round(e["score"], 6) for e in answer["entities"]), default=None)
 
 
 def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:

@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from html import escape
 
-from ftui import jobs
+from ftui import jobs, tasks
 from ftui.core import events as ev
 from ftui.core import languages, recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Job, Run
+from ftui.serve import questions
 
 PATIENCE = 90.0  # seconds for a model to load
 IDLE = 1800  # seconds without a question after which the server ends itself
@@ -54,7 +55,7 @@ def job_of(run: Run) -> Job:
 
 
 def predict(url: str, given: dict) -> dict:
-    """What the server says to {"text"}, {"texts"} or {"question", "context"}. Raises UserError."""
+    """What the server says to a question as `body` makes it, or to {"inputs": [...]}. Raises UserError."""
     import httpx
 
     try:
@@ -67,9 +68,20 @@ def predict(url: str, given: dict) -> dict:
     return content
 
 
-def reads_context(run: Run) -> bool:
-    """Whether the run's model answers questions about a context."""
-    return recipe.load(run.recipe).task == "question-answering"
+def task_of(run: Run) -> str:
+    """The task that the run's model has learned."""
+    return recipe.load(run.recipe).task
+
+
+def inputs(run: Run) -> tuple[str, ...]:
+    """The roles that its model has to be given."""
+    made = recipe.load(run.recipe)
+    return tasks.inputs(tasks.get(made.task), made.data.columns)
+
+
+def body(given: dict[str, str]) -> dict[str, str]:
+    """A question (input -> text) as it is sent."""
+    return dict(zip(questions.fields(tuple(given)), given.values(), strict=True))
 
 
 def loading(seconds: float, lang: str) -> str:

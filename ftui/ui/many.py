@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from ftui import tasks
 from ftui.core import languages, recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
@@ -16,6 +17,7 @@ from ftui.data import annotating, intake
 from ftui.ui import asking, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, html
 
+MOST_INPUTS = 2  # fields of one question on a page
 PREVIEW = 50
 SHOWN = 5  # rows before anything is asked
 
@@ -23,15 +25,15 @@ SHOWN = 5  # rows before anything is asked
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(part of the page, facts, choice of column, start, result, output): nothing is left of another run."""
+    """(part of the page, facts, choice of a column for each input, start, result, output): nothing is left of another run."""
     run = find_run(home, run_id)
-    possible = run is not None and run.model.exists() and not asking.reads_context(run)
-    return gr.Accordion(visible=possible), "", gr.Dropdown(visible=False), gr.Button(visible=False), "", gr.Row(visible=False)
+    possible = run is not None and run.model.exists()
+    return gr.Accordion(visible=possible), "", *[gr.Dropdown(visible=False)] * MOST_INPUTS, gr.Button(visible=False), "", gr.Row(visible=False)
 
 
 def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | None = None) -> tuple:
-    """A file was chosen: (facts, choice of column, start, result, output)."""
-    hidden = (gr.Dropdown(visible=False), gr.Button(visible=False), "", gr.Row(visible=False))
+    """A file was chosen: (facts, choice of a column for each input, start, result, output)."""
+    hidden = (*[gr.Dropdown(visible=False)] * MOST_INPUTS, gr.Button(visible=False), "", gr.Row(visible=False))
     if not path:
         return "", *hidden
     try:
@@ -39,11 +41,12 @@ def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | 
             if most_rows is not None and table.num_rows > most_rows:
                 raise UserError("demo_rows", rows=table.num_rows, most=most_rows)
             names = table.column_names
-            learned = recipe.load(home.run(run_id).recipe).data.columns.get("text", "")
+            run = home.run(run_id)
+            inputs = asking.inputs(run)
             try:
-                column = annotating.find_column(table, None, learned, card["name"])
+                columns = annotating.find_columns(table, inputs, {}, recipe.load(run.recipe).data.columns, card["name"])
             except UserError:
-                column = names[0]
+                columns = dict.fromkeys(inputs, names[0])
             rows = languages.text("n_rows", lang, n=table.num_rows)
             facts = pieces.facts(card["name"], [(card["encoding"] or "").upper(), rows])
             notes = "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang))
@@ -51,24 +54,31 @@ def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | 
     except UserError as problem:
         return pieces.error(problem, lang), *hidden
     start = gr.Button(languages.text("predict_rows", lang, n=table.num_rows), visible=True)
-    return facts + notes, gr.Dropdown(choices=names, value=column, visible=True), start, shown, gr.Row(visible=False)
+    choices: list[dict] = [
+        gr.Dropdown(choices=names, value=column, visible=True, label=languages.text("column_of", lang, role=languages.text("input_" + role, lang)))
+        for role, column in columns.items()
+    ]
+    choices += [gr.Dropdown(visible=False)] * (MOST_INPUTS - len(choices))
+    return facts + notes, *choices, start, shown, gr.Row(visible=False)
 
 
-def run_file(home: Home, lang: str, run_id: str, path: str | None, column: str) -> Iterator[tuple]:
-    """Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
+def run_file(home: Home, lang: str, run_id: str, path: str | None, *columns: str | None) -> Iterator[tuple]:
+    """`columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
     working = (gr.Button(interactive=False), gr.Button(visible=True), gr.Row(visible=False), gr.skip())
     ready = (gr.Button(interactive=True), gr.Button(visible=False))
     try:
         if not path:
             raise UserError("file_gone")
         run = home.run(run_id)
+        chosen = {role: column for role, column in zip(asking.inputs(run), columns, strict=False) if column}
+        cell = tasks.get(asking.task_of(run)).cell
         for url, waited in asking.server(run):
             if url is None:
                 yield asking.loading(waited, lang), None, *working
         with annotating.opened(Path(path)) as (table, card):
             yield _progress(0, table.num_rows, lang), None, *working
             made = None
-            for done, made in annotating.annotate(table, column, lambda texts: asking.predict(url, {"texts": texts})["results"]):
+            for done, made in annotating.annotate(table, chosen, lambda rows: _ask(url, rows), cell):
                 if made is None:
                     yield _progress(done, table.num_rows, lang), None, *working
             assert made is not None
@@ -82,6 +92,10 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, column: str) 
     preview = f'<div class="ft"><p class="sub" id="many-done">✓ {escape(told)}</p></div><div class="tall">{_table(made.slice(0, PREVIEW), lang)}</div>'
     format = card["format"] if card["format"] in annotating.FORMATS else "csv"
     yield preview, (card["name"], made), *ready, gr.Row(visible=True), format
+
+
+def _ask(url: str, rows: list[dict]) -> list[dict]:
+    return asking.predict(url, {"inputs": [asking.body(row) for row in rows]})["results"]
 
 
 def stopped(home: Home, lang: str) -> tuple:
@@ -128,7 +142,7 @@ def build(page: Page) -> View:
         )  # fmt: skip
         facts = html(elem_id="many-facts")
         with gr.Row(elem_classes=["row-bottom"]):
-            column = gr.Dropdown([], label=t("many_column"), visible=False, elem_id="many-column")
+            columns = [gr.Dropdown([], visible=False, elem_id=f"many-column-{i}", min_width=160) for i in range(MOST_INPUTS)]
             go = gr.Button("", variant="primary", visible=False, elem_id="many-go", elem_classes=["fit"])
             cancel = gr.Button(t("cancel"), visible=False, elem_id="many-cancel", elem_classes=["fit"])
         result = html(elem_id="many-result")
@@ -140,9 +154,9 @@ def build(page: Page) -> View:
     def look_here(home: Home, lang: str, run_id: str, path: str | None) -> tuple:
         return look(home, lang, run_id, path, page.way.most_rows)
 
-    looked = [facts, column, go, result, output]
+    looked = [facts, *columns, go, result, output]
     zone.change(page.bind(look_here), [page.run, zone], looked, **QUIET)
-    working = go.click(page.bind(run_file), [page.run, zone, column], [result, made, go, cancel, output, format], **QUIET)
+    working = go.click(page.bind(run_file), [page.run, zone, *columns], [result, made, go, cancel, output, format], **QUIET)
     cancel.click(page.bind(stopped), [], [result, go, cancel], cancels=[working], **QUIET)
     page.offer(button, save, [made, format])
     return View(show, [page.run], [part, *looked])

@@ -7,16 +7,17 @@ import pytest
 
 from ftui.core.errors import UserError
 from ftui.data import annotating
+from ftui.tasks import question_answering, text_classification
 
 
-def ask(texts: list[str]) -> list[dict]:
-    return [{"label": t.upper(), "scores": {t.upper(): 0.75}} for t in texts]
+def ask(rows: list[dict]) -> list[dict]:
+    return [{"label": row["text"].upper(), "scores": {row["text"].upper(): 0.75}} for row in rows]
 
 
 def through(path, format: str, out):
     with annotating.opened(path) as (table, card):
-        column = annotating.find_column(table, None, "text", card["name"])
-        *_, (rows, made) = annotating.annotate(table, column, ask)
+        columns = annotating.find_columns(table, ("text",), {}, {"text": "text"}, card["name"])
+        *_, (rows, made) = annotating.annotate(table, columns, ask, text_classification.cell)
         annotating.write(made, out, format)
     return rows
 
@@ -65,14 +66,30 @@ def test_batches_and_progress(tmp_path):
         return ask(texts)
 
     with annotating.opened(tmp_path / "a.csv") as (table, _):
-        done = [n for n, _ in annotating.annotate(table, "text", counted)]
+        done = [n for n, _ in annotating.annotate(table, {"text": "text"}, counted, text_classification.cell)]
     assert sizes == [64, 64, 22] and done == [64, 128, 150, 150]
+
+
+def test_each_input_has_its_column_and_rows_that_lack_one_are_not_asked(tmp_path):
+    (tmp_path / "a.csv").write_text("id,passage,Frage\n1,alpha beta,which\n2,,what\n3,gamma,\n", encoding="utf-8")
+    seen = []
+
+    def answer(rows):
+        seen.extend(rows)
+        return [{"answer": row["context"].split()[0], "start": 0, "end": 5, "score": 0.5} for row in rows]
+
+    with annotating.opened(tmp_path / "a.csv") as (table, card):
+        wanted = annotating.named(["question=Frage"], question_answering.INPUTS)
+        columns = annotating.find_columns(table, question_answering.INPUTS, wanted, {}, card["name"])
+        *_, (_, made) = annotating.annotate(table, columns, answer, question_answering.cell)
+    assert columns == {"question": "Frage", "context": "passage"} and seen == [{"question": "which", "context": "alpha beta"}]
+    assert made["prediction"].to_pylist() == ["alpha", None, None] and made["confidence"].to_pylist() == [0.5, None, None]
 
 
 def test_what_cannot_be_done_is_said(tmp_path):
     (tmp_path / "a.csv").write_text("text,other\na,b\n")
     with annotating.opened(tmp_path / "a.csv") as (table, card), pytest.raises(UserError) as caught:
-        annotating.find_column(table, "none", "text", card["name"])
+        annotating.find_columns(table, ("text",), {"text": "none"}, {"text": "text"}, card["name"])
     assert caught.value.code == "column_missing"
     with pytest.raises(UserError) as caught:
         annotating.format_of(tmp_path / "out.docx", "csv")

@@ -169,7 +169,7 @@ class Answers(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         bad = {"error": {"code": "x", "message": "no text", "hint": ""}}
         good = {"label": "正面", "scores": {"正面": 0.9, "负面": 0.1}}
-        answer = {"results": [good] * len(asked["texts"])} if "texts" in asked else bad if asked["text"] == "bad" else good
+        answer = {"results": [good] * len(asked["inputs"])} if "inputs" in asked else bad if asked["text"] == "bad" else good
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -198,7 +198,7 @@ class TestPlayground:
         ((answer, snippets, past, history),) = playground_tab.ask(home, "en", finished.id, "好")
         assert "正面" in answer and "90.0% sure" in answer and "0.100" in answer and "last layer is random" in answer
         assert "127.0.0.1" in snippets and "curl" in snippets and "{'text': '好'}" in html.unescape(snippets)
-        assert past == "" and history == [("好", ("正面", "90.0%"))]
+        assert past == "" and history == [(("好",), ("正面", "90.0%"))]
 
     def test_a_refusal_is_shown(self, home: Home, finished, server):
         ((answer, *_),) = playground_tab.ask(home, "zh", finished.id, "bad")
@@ -211,20 +211,20 @@ class TestPlayground:
         assert "At most 200 lines" in answer
 
     def test_each_line_is_a_text(self, home: Home, finished, server):
-        ((answer, _, past, history),) = playground_tab.ask(home, "en", finished.id, "好\n\n<b>坏", lines=True, history=[("旧", ("负面", "60.0%"))])
+        ((answer, _, past, history),) = playground_tab.ask(home, "en", finished.id, "好\n\n<b>坏", lines=True, history=[(("旧",), ("负面", "60.0%"))])
         assert answer.count("<tr>") == 3 and "&lt;b&gt;坏" in answer
-        assert [text for text, _ in history] == ["好", "<b>坏", "旧"] and "<b>坏" not in past
+        assert [text for (text,), _ in history] == ["好", "<b>坏", "旧"] and "<b>坏" not in past
 
     def test_an_example_tells_whether_the_model_agrees(self, home: Home, finished, server):
         texts = dict(playground_tab._examples_of(finished))
         assert set(texts.values()) == {"正面", "负面"}
-        for text, label in texts.items():
+        for (text,), label in texts.items():
             ((answer, *_),) = playground_tab.ask(home, "en", finished.id, text)
             assert ("says “正面” too" in answer) == (label == "正面") and f"“{label}”" in answer
 
     def test_the_first_five_labels_and_the_others_a_click_away(self):
         answer = {"label": "c0", "scores": {f"c{i}": 1 / (i + 2) for i in range(150)}}
-        shown = playground_tab.render(answer, {}, "en")
+        shown = playground_tab.render("text-classification", answer, {}, "en")
         assert "Show all 150 labels" in shown and shown.index('title="c4"') < shown.index("<details") < shown.index('title="c5"')
         assert shown.count('class="bar first"') == 1 and shown.count('class="bar"') + shown.count('class="bar first"') == 150
 
@@ -257,7 +257,7 @@ class TestMany:
     def test_a_file_is_looked_at_asked_about_and_given_back(self, home: Home, finished, server, tmp_path):
         path = tmp_path / "数据.csv"
         path.write_bytes("编号,评论内容\n1,好\n2,\n3,=坏\n".encode("gb18030"))
-        facts, column, start, preview, output = many.look(home, "en", finished.id, str(path))
+        facts, column, unused, start, preview, output = many.look(home, "en", finished.id, str(path))
         assert "GB18030" in facts and column.value == "评论内容" and start.value == "Predict 3 rows" and "好" in preview
         *progress, last = many.run_file(home, "en", finished.id, str(path), column.value)
         assert "of 3 rows" in progress[0][0] and "3 rows are done" in last[0] and "1 have no text" in last[0] and last[5] == "csv"

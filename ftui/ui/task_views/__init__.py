@@ -1,8 +1,12 @@
-"""What the page shows of a task's answers and scores, one short file for each task but text classification.
+"""What the page shows of a task's answers and scores, one short file for each task.
 
 A module has
+    LABELLED                      whether a row's true answer is a label, to be shown beside its text
+    answer(said, given, lang, true)          one answer of the model to what was given (input -> text); `true` is the
+                                             label that the file has for it, None where it is not known
+    short(said)                   (what the model says in few words, how sure it is)
+and, unless the Evaluation tab itself draws the task,
     METRICS                       names of the figures at the head, the main one first
-    answer(said, given, lang)     one answer of the model to what was given
     mistake(row, lang), MISTAKE_HEADS        one row of the table of errors, and its headings
     figures(part, labels, lang)   {"errors": figure, "classes": figure} of one split of the report
 """
@@ -14,13 +18,14 @@ VIEWS = {
     "token-classification": "ftui.ui.task_views.entities",
     "question-answering": "ftui.ui.task_views.answers",
 }
+ANSWERS = {"text-classification": "ftui.ui.task_views.labels", **VIEWS}
 
 
 def get(task: str) -> ModuleType | None:
-    """The module of a task; None for text classification, which the tabs themselves draw."""
+    """The module of a task's evaluation; None for text classification, which the tab itself draws."""
     return importlib.import_module(VIEWS[task]) if task in VIEWS else None
 
 
-def of_answer(said: dict) -> ModuleType | None:
-    """The module for an answer of the server, by what it has; None for a label with its scores."""
-    return get({"entities": "token-classification", "answer": "question-answering"}.get(next(iter(said), ""), ""))
+def of_answers(task: str) -> ModuleType:
+    """The module that shows a task's answers."""
+    return importlib.import_module(ANSWERS[task])

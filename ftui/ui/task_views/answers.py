@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 
 METRICS = ("f1", "exact_match")
 MISTAKE_HEADS = ("question", "true", "predicted", "metric_f1")
+LABELLED = False
 AROUND = 60  # characters of the context on both sides of an answer
 
 
-def answer(said: dict, given: dict, lang: str) -> str:
+def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
     """The answer, and where it stands."""
     text = said["answer"] or languages.text("no_answer_found", lang)
     words = languages.text("answer_confidence", lang, share=f"{said['score']:.1%}")
     return f'<div class="top" id="answer-label">{escape(text)}</div><div class="muted">{escape(words)}</div>{marked(given["context"], said["start"], said["end"])}'
+
+
+def short(said: dict) -> tuple[str, str]:
+    """The answer, and how sure the model is."""
+    return said["answer"] or "–", f"{said['score']:.1%}"
 
 
 def marked(context: str, start: int, end: int, around: int | None = None) -> str:

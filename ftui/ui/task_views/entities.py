@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 METRICS = ("f1", "precision", "recall")
+LABELLED = False
 COLOURS = 6  # classes e0 ... of the style sheet
 
 
-def answer(said: dict, given: dict, lang: str) -> str:
+def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
     """What the model found in one text."""
     entities = said["entities"]
     found = languages.text("entities_found", lang, n=len(entities))
@@ -28,6 +29,11 @@ def answer(said: dict, given: dict, lang: str) -> str:
     heads = [languages.text(key, lang) for key in ("entity", "label", "confidence")]
     table = pieces.table(heads, rows) if rows else ""
     return f'<div class="muted" id="answer-label">{found}</div>{marked(given["text"], entities)}{table}'
+
+
+def short(said: dict) -> tuple[str, str]:
+    """Each entity with its label."""
+    return "; ".join(f"{e['label']}: {e['text']}" for e in said["entities"]) or "–", ""
 
 
 def marked(text: str, entities: Sequence[dict]) -> str:
