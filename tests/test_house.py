@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = [{"core"}, {"tasks", "data"}, {"training", "evaluation", "artifacts"}, {"jobs", "serve"}, {"ui"}]
+FLOORS = [{"core"}, {"tasks", "data"}, {"training", "evaluation", "artifacts"}, {"jobs", "serve"}, {"ui", "cli"}]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
 FILES = [p for p in (ROOT / "ftui").rglob("*.py") if p.relative_to(ROOT / "ftui").parts[0] in LEVEL]
 

@@ -1,0 +1,126 @@
+"""Data sets, and the disk that everything takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftui.cli.following import HomeOption, JsonOption, print_json
+from ftui.core import home as homes
+from ftui.core import languages
+
+data_app = typer.Typer(no_args_is_help=True, help="Look at data.")
+
+
+@data_app.command("report")
+def data_report(
+    file: Path,
+    text: Annotated[str | None, typer.Option(help="The column with the texts [default: guessed].")] = None,
+    label: Annotated[str | None, typer.Option(help="The column with the labels [default: guessed].")] = None,
+    test: Annotated[Path | None, typer.Option(help="A file of test rows, to look for rows in both.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is in a file, and what is odd about it: duplicates, contradictory labels, damaged texts ..."""
+    from ftui.data import inspecting, intake, preparing, report
+
+    at = homes.resolve(home)
+    dataset = intake.import_file(file, at)
+    table = dataset.table()
+    guessed = inspecting.guess(table)
+    named = {role: column for role, column in (("text", text), ("label", label)) if column}
+    columns = preparing.find_columns(table, named, tuple({**guessed["columns"], **named}), dataset.card()["name"])
+    counts = inspecting.label_counts(table, columns["label"]) if "label" in columns else []
+    tokenizer = homes.starter_models() / "starter-encoder" / "tokenizer.json"
+    own = {"test": intake.import_file(test, at)} if test else None
+    made = None
+    if "text" in columns:
+        made = report.make(report.look(dataset, columns, own=own, tokenizer=tokenizer if tokenizer.exists() else None))
+    lang = languages.of_terminal()
+    facts = {**dataset.card(), **guessed, "columns": columns, "labels": dict(counts)}
+    if as_json:
+        print_json(
+            {
+                **facts,
+                "looked_at": made.looked_at if made else 0,
+                "findings": made.as_dict(lang)["findings"] if made else [],
+            }
+        )
+        return
+    for key, value in facts.items():
+        print(f"{key:<10} {value}")
+    for finding in made.findings if made else []:
+        shown = ", ".join(str(row + 1) for row in finding.rows[:5].tolist())
+        print(
+            f"{'!' if finding.level != 'info' else '-'} {finding.sentence(lang)}" + (f" [{shown} ...]" if shown else "")
+        )
+
+
+@data_app.command("list")
+def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Data sets, newest first, and how many runs use each."""
+    from ftui.data import intake, versions
+
+    at = homes.resolve(home)
+    used = versions.used(at)
+    lines = [
+        {**{k: d.card()[k] for k in ("id", "name", "rows", "bytes")}, "runs": used.get(d.id, [])}
+        for d in intake.list_datasets(at)
+    ]
+    if as_json:
+        print_json({"datasets": lines})
+        return
+    for line in lines:
+        print(f"{line['id']}  {line['rows']:>9,} rows  {len(line['runs'])} runs  {line['name']}")
+
+
+@data_app.command("delete")
+def data_delete(
+    dataset: str,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where runs use it: they can then not be repeated.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a data set that no run uses."""
+    from ftui.data import versions
+
+    versions.delete(homes.resolve(home), dataset, force)
+    print_json({"dataset": dataset, "status": "deleted"}) if as_json else print(f"{dataset} deleted")
+
+
+def disk(
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what nobody could want back (after a question).")
+    ] = False,
+    part: Annotated[
+        list[str] | None, typer.Option("--part", help="With --clean: this part only; may be given several times.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --clean: without the question.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What takes up the disk, and clean it up."""
+    from ftui.jobs import disk as disks
+
+    found = homes.resolve(home)
+    freed: dict[str, int] = {}
+    if clean:
+        parts = part or [name for name, safe in disks.PARTS.items() if safe]
+        freeable = disks.removable(found)
+        question = ", ".join(f"{name} {freeable.get(name, 0) / 1e6:.1f} MB" for name in parts)
+        if yes or typer.confirm(f"Remove {question}?", err=True):
+            freed = disks.clean(found, parts)
+    use = disks.use(found)
+    if as_json:
+        print_json({**use, "removable": disks.removable(found), "removed": freed})
+        return
+    for name, size in use.items():
+        print(f"{name:<21} {size / 1e6:>12,.1f} MB")
+    for name, size in disks.removable(found).items():
+        print(f"removable: {name:<21} {size / 1e6:>1,.1f} MB")
+    for name, size in freed.items():
+        print(f"removed: {name:<21} {size / 1e6:>1,.1f} MB")

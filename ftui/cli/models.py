@@ -1,0 +1,186 @@
+"""What can be done with a trained model: score it, ask it, give it out, serve it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftui.cli.following import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    ArtefactOption,
+    HomeOption,
+    JsonOption,
+    failure_of,
+    finish,
+    print_json,
+)
+from ftui.core import events as ev
+from ftui.core import home as homes
+from ftui.core import languages
+from ftui.core.errors import UserError
+from ftui.core.home import Run
+
+
+def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Score a run's model on another labelled file."""
+    from ftui import jobs
+
+    if not data.exists():
+        raise UserError("file_missing", path=data)
+    job = jobs.start(homes.resolve(home).run(run), "evaluate", {"path": str(data.absolute())})
+    code = finish(job)
+    if code == OK:
+        report = json.loads((job.path / "report.json").read_text(encoding="utf-8"))["splits"]["data"]
+        print_json({"run": job.run.id, "data": data.name, "rows": report["rows"], "metrics": report["metrics"]})
+    raise typer.Exit(code)
+
+
+def predict(
+    run: str,
+    texts: Annotated[list[str] | None, typer.Argument()] = None,
+    second: Annotated[
+        str | None,
+        typer.Option(
+            "--context", "--second", help="the other text, where a model reads two: the one that holds the answers"
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="a table (CSV, TSV, XLSX, JSON Lines ...): ask about each row")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="where that table goes, with prediction and confidence beside its columns [default: FILE-predictions]",
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="the file's column with the texts; or INPUT=COLUMN, for each of several"),
+    ] = None,
+    artefact: ArtefactOption = "model",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a run's model, in any of its forms, about texts, or about each row of a file."""
+    from ftui.artifacts import exporting
+    from ftui.artifacts.predicting import Predictor
+
+    texts = texts or []
+    if bool(texts) == bool(file):
+        raise UserError("predict_nothing")
+
+    found = homes.resolve(home).run(run)
+    if not found.model.exists():
+        raise UserError("run_without_model", run=found.id, state="-")
+    if file:
+        print_json(_predict_file(found, artefact, file, out, column or []))
+        return
+    predictor = Predictor(exporting.folder_of(found, artefact))
+    if (len(predictor.inputs) == 2) != (second is not None):
+        raise UserError("context_missing" if second is None else "context_unused", inputs=" + ".join(predictor.inputs))
+    answers = predictor.predict([dict(zip(predictor.inputs, (text, second or ""), strict=False)) for text in texts])
+    if as_json:
+        print_json({"results": answers})
+        return
+    for text, answer in zip(texts, answers, strict=True):
+        print(f"{predictor.task.said(answer)}\t{text}")
+
+
+def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: list[str]) -> dict:
+    """Ask about each row of a file; what was done."""
+    from ftui.artifacts import exporting
+    from ftui.artifacts.predicting import Predictor
+    from ftui.core import recipe as recipes
+    from ftui.data import annotating, intake
+
+    recipe = recipes.load(run.recipe)
+    predictor = Predictor(exporting.folder_of(run, artefact))
+    wanted = annotating.named(named, predictor.inputs)
+    with annotating.opened(file) as (table, card):
+        target = out or file.with_name(
+            f"{file.name.split('.')[0]}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}"
+        )
+        format = annotating.format_of(target, "csv")
+        columns = annotating.find_columns(table, predictor.inputs, wanted, recipe.data.columns, card["name"])
+        for note in intake.notes(card, languages.of_terminal()):
+            print(note, file=sys.stderr)
+        made = table
+        for done, finished in annotating.annotate(table, columns, predictor.predict, predictor.task.cell):
+            made = finished or made
+            print(f"\r{done}/{table.num_rows}", end="", file=sys.stderr)
+        print(file=sys.stderr)
+        part = target.with_name(f".{target.name}.part")  # a file that exists is whole
+        annotating.write(made, part, format)
+        part.replace(target)
+        return {"run": run.id, "file": str(file), "out": str(target), "rows": made.num_rows, "columns": columns}
+
+
+def export(
+    run: str,
+    format: Annotated[
+        str, typer.Option("--format", help="safetensors, adapter, onnx, onnx-int8 or torchscript")
+    ] = "safetensors",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the model out, and measure what is given: score, agreement, speed, memory, size."""
+    from ftui import jobs
+    from ftui.artifacts import exporting
+
+    found = homes.resolve(home).run(run)
+    exporting.check(found, format)
+    job = jobs.start(found, "export", {"format": format})
+    code = finish(job)
+    if code == OK:
+        measured = exporting.card_of(found, format)
+        print_json({"run": found.id, "format": format, "path": str(found.exports / format), "measured": measured})
+    raise typer.Exit(code)
+
+
+def script(run: str, home: HomeOption = None) -> None:
+    """Print the run as a plain Python script that needs transformers alone."""
+    from ftui import jobs
+
+    print(jobs.script(homes.resolve(home).run(run)))
+
+
+def serve(
+    run: str,
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    artefact: ArtefactOption = "model",
+    home: HomeOption = None,
+) -> None:
+    """Serve a run's model, in any of its forms, over HTTP until Ctrl-C."""
+    from ftui import jobs
+    from ftui.artifacts import exporting
+
+    found = homes.resolve(home).run(run)
+    exporting.folder_of(found, artefact)
+    job = jobs.start(found, "serve", {"host": host, "port": port, "artifact": artefact})
+    told = False
+    try:
+        while (state := jobs.state(job)) not in ev.TERMINAL:
+            ready = ev.last(ev.read(job.events)[0], "ready")
+            if ready and not told:
+                told = True
+                print(
+                    f"{ready['url']}  (POST /predict, documentation at {ready['url']}/docs, Ctrl-C ends it)",
+                    file=sys.stderr,
+                )
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        jobs.stop(job)
+        raise typer.Exit(INTERRUPTED) from None
+    failure = failure_of(job)
+    if failure:
+        print(f"{failure['message']} {failure['hint']}", file=sys.stderr)
+    raise typer.Exit(OK if state in (ev.FINISHED, ev.STOPPED) else FAILED)

@@ -1,0 +1,122 @@
+"""Training, and what can be done with runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ftui.cli.following import HomeOption, JsonOption, follow_training, print_json
+from ftui.core import home as homes
+
+runs_app = typer.Typer(no_args_is_help=True, help="See and steer runs.")
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: training.num_train_epochs=1")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Train as a recipe says; progress on stderr, one line of JSON on stdout."""
+    from ftui import jobs
+    from ftui.core import recipe as recipes
+
+    run = jobs.start_training(recipes.load(recipe, set_), homes.resolve(home))
+    job = run.training()
+    assert job is not None
+    if detach:
+        print_json({"run": run.id, "status": "queued"})
+        return
+    raise typer.Exit(follow_training(job))
+
+
+@runs_app.command("list")
+def runs_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """All runs, newest first."""
+    from ftui import jobs
+
+    lines = jobs.summaries(homes.resolve(home))
+    if as_json:
+        print_json({"runs": lines})
+        return
+    for line in lines:
+        value = "" if line["value"] is None else f"{line['metric']} {line['value']:.4f}"
+        print(f"{line['id']}  {line['state']:<9} {line['name']}  {line['model']}  {value}")
+
+
+@runs_app.command("show")
+def runs_show(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """One run: its state, recipe and metrics."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    line = jobs.summary(found)
+    if as_json:
+        report = json.loads(found.report.read_text(encoding="utf-8")) if found.report.exists() else None
+        metrics = {name: split["metrics"] for name, split in report["splits"].items()} if report else {}
+        print_json({**line, "path": str(found.path), "metrics": metrics})
+        return
+    for key, value in line.items():
+        print(f"{key:<10} {value}")
+    print(found.recipe.read_text(encoding="utf-8"))
+
+
+@runs_app.command("stop")
+def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Ask a run to save and stop."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    job = found.training()
+    assert job is not None
+    jobs.stop(job)
+    print_json({"run": found.id, "status": jobs.state(job)}) if as_json else print(f"{found.id} {jobs.state(job)}")
+
+
+@runs_app.command("resume")
+def runs_resume(run: str, detach: Annotated[bool, typer.Option("--detach")] = False, home: HomeOption = None) -> None:
+    """Go on from the last checkpoint."""
+    from ftui import jobs
+
+    job = jobs.resume(homes.resolve(home).run(run))
+    if detach:
+        print_json({"run": job.run.id, "status": "queued"})
+        return
+    raise typer.Exit(follow_training(job))
+
+
+@runs_app.command("delete")
+def runs_delete(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Delete a run with its model."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    jobs.delete(found)
+    print_json({"run": found.id, "status": "deleted"}) if as_json else print(f"{found.id} deleted")
+
+
+@runs_app.command("rename")
+def runs_rename(run: str, name: str, home: HomeOption = None) -> None:
+    """Give a run a name; an empty one takes it away."""
+    homes.resolve(home).run(run).write_about(name=name)
+
+
+@runs_app.command("note")
+def runs_note(run: str, note: str, home: HomeOption = None) -> None:
+    """Note something beside a run."""
+    homes.resolve(home).run(run).write_about(note=note)
+
+
+@runs_app.command("first")
+def runs_first(run: str, home: HomeOption = None) -> None:
+    """Let a waiting run be the next one."""
+    from ftui.jobs import queue
+
+    found = homes.resolve(home).run(run)
+    queue.move(found, 0)
+    print(" ".join(queue.waiting(found.home)))
