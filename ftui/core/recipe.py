@@ -34,6 +34,7 @@ class Data(Part):
     folds: int | None = Field(None, ge=2, le=20)
     fold: int = Field(1, ge=1, le=20)  # which of them is tested
     clean: list[Clean] = Field([], max_length=50)  # in this order; the file itself stays as it is
+    balance: Literal["none", "oversample", "undersample"] = "none"  # of the training rows alone
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> "Data":
@@ -128,6 +129,7 @@ class Training(Part):
     # regularisation
     weight_decay: FiniteFloat = Field(0.01, ge=0, le=10)
     label_smoothing_factor: Share = 0.0
+    class_weights: Literal["none", "balanced"] = "none"  # balanced: an error on a rare class costs more
     classifier_dropout: Share | None = None
     early_stopping_patience: int | None = Field(None, ge=1)
     metric_for_best_model: str | None = None  # null: validation loss

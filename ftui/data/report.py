@@ -29,7 +29,7 @@ LEVELS = ("bad", "warn", "info")
 @dataclass(frozen=True)
 class Finding:
     """One thing that is odd: `count` of something (mostly rows), the numbers of the rows in their data set, and as plain
-    data the step of `data.clean` that cures it."""
+    data the step of `data.clean` that cures it, or the other settings of `data` that do."""
 
     kind: str
     level: str  # one of LEVELS
@@ -37,6 +37,7 @@ class Finding:
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     params: dict = field(default_factory=dict)
     cure: dict | None = None
+    setting: dict | None = None
 
     def sentence(self, lang: str = "en") -> str:
         """What is odd, in one sentence."""
@@ -45,7 +46,7 @@ class Finding:
     def as_dict(self, lang: str = "en", most: int = 20) -> dict:
         """For a machine: stable keys, the first rows only."""
         shown = self.rows[:most].tolist()
-        return {"kind": self.kind, "level": self.level, "count": self.count, "sentence": self.sentence(lang), "rows": shown, "cure": self.cure}
+        return {"kind": self.kind, "level": self.level, "count": self.count, "sentence": self.sentence(lang), "rows": shown, "cure": self.cure, "setting": self.setting}
 
 
 @dataclass
@@ -194,7 +195,7 @@ def imbalance(sheet: Sheet) -> Iterator[Finding]:
         (most, many), (least, few) = counts[0], counts[-1]
         rows = sheet.matching(label == least for label in sheet.labels or [])
         params = {"most": most, "many": many, "least": least, "few": few}
-        yield Finding("imbalance", "info", round(many / few), rows, params)
+        yield Finding("imbalance", "info", round(many / few), rows, params, setting={"balance": "oversample"})
 
 
 def duplicates(sheet: Sheet) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     """
     from ftui import tasks
     from ftui.data import preparing
-    from ftui.training import models
+    from ftui.training import models, rows
 
     way.check(recipe, home, 0)  # before anything is read
     way.check_disk(home)
@@ -48,6 +48,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     data = recipe.data.model_copy(update={field: str(folder) for field, folder in folders.items()})
     prepared = preparing.prepare(data, home, task.ROLES, task.STRATIFY)
     task.check(prepared.splits, prepared.columns)
+    rows.check(recipe, task, prepared.splits["train"])
     way.check(recipe, home, sum(table.num_rows for table in prepared.splits.values()))
 
     try:

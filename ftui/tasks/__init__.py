@@ -14,6 +14,8 @@ A task module has
     load_model(source, labels, **options)          the transformers model with its head
     collator(tokenizer)
     loss(outputs, labels, num_items_in_batch, label_smoothing)     a scalar; the sum over rows / num_items_in_batch
+                                                   with `weights` where the task has
+    class_weights(train, labels)                   a number for each label, by its rows; only of tasks with one label a row
     metrics(logits, references, labels)            {name: number} of a validation during training
     answers(table, windows, outputs, labels)       what /predict says, one dictionary for each row of the table;
                                                    `outputs` has the model's output for each window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.errors import UserError
@@ -70,14 +71,25 @@ def collator(tokenizer: Any) -> Any:
     return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
 
 
-def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None, label_smoothing: float = 0.0) -> Any:
-    """Cross-entropy summed over the rows and divided by the rows of the whole update, so that one big batch, an
-    accumulated one and several ranks give the same gradient. (B, L) logits and (B,) labels give a scalar."""
+def class_weights(train: pa.Table, labels: list[str]) -> list[float]:
+    """What a row of each label counts in the loss, so that all labels count alike."""
+    from ftui.data import balancing
+
+    return balancing.weights(train["label"].to_pylist(), labels)
+
+
+def loss(
+    outputs: Any, labels: Any, num_items_in_batch: Any = None, label_smoothing: float = 0.0, weights: Sequence[float] | None = None
+) -> Any:
+    """Cross-entropy summed over the rows, each `weights` of its label times, and divided by the rows of the whole update,
+    so that one big batch, an accumulated one and several ranks give the same gradient. (B, L) logits and (B,) labels
+    give a scalar."""
     import torch
 
-    total = torch.nn.functional.cross_entropy(
-        outputs["logits"].float(), labels, reduction="sum", label_smoothing=label_smoothing
+    each = torch.nn.functional.cross_entropy(
+        outputs["logits"].float(), labels, reduction="none", label_smoothing=label_smoothing
     )
+    total = (each if weights is None else each * each.new_tensor(weights)[labels]).sum()
     return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
 
 

@@ -48,6 +48,11 @@ def train(context: Context) -> bool:
     for step in prepared.cleaned:
         events.log("cleaned", **step)
 
+    from ftui.training import rows
+
+    rows.check(recipe, task, splits["train"])
+    learned = splits | {"train": rows.to_learn(recipe, task, splits["train"], events)}
+
     # model
     import torch
     import transformers
@@ -80,11 +85,11 @@ def train(context: Context) -> bool:
 
     # tokens
     limit = models.max_length(10**9, 0, tokenizer, model.config)
-    encoded = {name: task.encode(splits[name], tokenizer, limit, labels) for name in splits if name != "test"}
+    encoded = {name: task.encode(learned[name], tokenizer, limit, labels) for name in learned if name != "test"}
     lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
     max_length = models.max_length(settings.max_length, max(lengths), tokenizer, model.config)
     if max_length < limit:
-        encoded = {name: task.encode(splits[name], tokenizer, max_length, labels) for name in encoded}
+        encoded = {name: task.encode(learned[name], tokenizer, max_length, labels) for name in encoded}
     cut = sum(n > max_length for n in lengths)
     lengths = [min(n, max_length) for n in lengths]
     if validated:  # longest first means less padding, and metrics don't mind the order
@@ -148,7 +153,7 @@ def train(context: Context) -> bool:
         eval_dataset=encoded.get("validation"),
         processing_class=tokenizer,
         data_collator=task.collator(tokenizer),
-        compute_loss_func=functools.partial(task.loss, label_smoothing=settings.label_smoothing_factor),
+        compute_loss_func=functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels)),
         compute_metrics=lambda p: task.metrics(p.predictions, p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,

@@ -12,7 +12,7 @@ import gradio as gr
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, dividing, pieces, sources, workshop
+from ftui.ui import charts, dividing, growing, pieces, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
 PAGE_ROWS = 20
@@ -242,6 +242,7 @@ def build(page: Page) -> tuple[Choice, View]:
             notes = html(elem_id="data-notes")
             remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])
         mended = workshop.build(page)
+        grown = growing.build(page)
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
                 with gr.Row(elem_classes=["table-tools"]):
@@ -281,6 +282,7 @@ def build(page: Page) -> tuple[Choice, View]:
     counted = {"fn": page.bind(view_split), "inputs": [*columns, *sizes, mended.plan], "outputs": [split], **LATEST}
     gr.on([test_size.input, validation_size.input], **counted)
     workshop.wire(page, mended, text, label, lambda event: event.then(**counted))
+    growing.wire(page, grown, mended, [text, label], sizes, lambda event: event.then(**counted))
     dividing.wire(page, divided_by, mended.plan, lambda event: event.then(**counted))
     asked = f"(id) => confirm({json.dumps(t('delete_data_sure'))}) ? id : ''"
     remove.click(page.bind(sources.delete), [page.data], [page.data, notice], js=asked, trigger_mode="multiple", **QUIET)

@@ -17,7 +17,7 @@ from ftui.core.recipe import Recipe
 FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "training.learning_rate")
 FRONT += ("training.per_device_train_batch_size",)
 ELSEWHERE = (
-    "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean",
+    "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean", "data.balance",
     "data.group_column", "data.date_column", "data.folds", "data.fold")  # fmt: skip
 # Under Advanced: group (its title is text `group_<name>`) -> fields.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "regularisation": (
         "training.weight_decay",
         "training.label_smoothing_factor",
+        "training.class_weights",
         "training.classifier_dropout",
         "training.early_stopping_patience",
         "training.metric_for_best_model",

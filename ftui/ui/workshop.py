@@ -64,7 +64,7 @@ def keep(home: Home, data_id: str, plan: str) -> None:
 def plan_of(made: Recipe) -> str:
     """What a recipe says of cleaning and splitting, as a plan; files of its own are not taken over."""
     data = made.data.model_dump(mode="json", exclude_defaults=True)
-    return written({name: data.get(name) for name in ("clean", "group_column", "date_column", "folds", "fold")})
+    return written({name: data.get(name) for name in ("clean", "balance", "group_column", "date_column", "folds", "fold")})
 
 
 def read(plan: str | None) -> dict:
@@ -118,7 +118,7 @@ def inspect(home: Home, lang: str, data_id: str, text: str | None, label: str | 
     except UserError as error:
         return pieces.error(error, lang), _steps([], read(plan).get("clean", []), lang)
     counts = [(len(o.changed), len(o.dropped)) for o in now.outcomes]
-    return _findings(found, lang), _steps(counts, read(plan).get("clean", []), lang)
+    return _findings(found, read(plan), lang), _steps(counts, read(plan).get("clean", []), lang)
 
 
 def begin(home: Home, lang: str, data_id: str) -> tuple:
@@ -152,12 +152,15 @@ def _button(pick: str, text: str, kind: str = "", title: str = "") -> str:
     return f'<button data-pick="{escape(pick)}" class="{kind}"{hint}>{escape(text)}</button>'
 
 
-def _findings(found: Report, lang: str) -> str:
+def _findings(found: Report, plan: dict, lang: str) -> str:
     lines = []
     for finding in found.findings:
         buttons = _button(f"rows:{finding.kind}", languages.text("show_rows", lang)) if len(finding.rows) else ""
         if finding.cure:
             buttons += _button(f"cure:{finding.kind}", languages.step(finding.cure["name"], lang)[0], "cure")
+        for name, value in (finding.setting or {}).items():
+            if plan.get(name) != value:
+                buttons += _button(f"set:{finding.kind}", languages.text(f"{name}_{value}", lang), "cure")
         mark = f'<span class="mark" aria-hidden="true">{_MARKS[finding.level]}</span>'
         sentence = escape(finding.sentence(lang))
         lines.append(f'<li class="finding {finding.level}" data-kind="{finding.kind}">{mark}<p>{sentence}</p><span class="acts">{buttons}</span></li>')
@@ -270,6 +273,9 @@ def act(home: Home, lang: str, pick: str, data_id: str, text: str | None, label:
         found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == what), None)
         if found and found.cure:
             steps.append(found.cure)
+    elif verb == "set":
+        found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == what), None)
+        content |= (found and found.setting) or {}
     elif verb in ("up", "down", "remove") and int(what) < len(steps):
         step = steps.pop(int(what))
         if verb != "remove":

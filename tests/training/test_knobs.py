@@ -28,6 +28,7 @@ CHANGES = {
     "max_steps": 7,
     "weight_decay": 0.1,
     "label_smoothing_factor": 0.1,
+    "class_weights": "balanced",
     "classifier_dropout": 0.3,
     "early_stopping_patience": 2,
     "metric_for_best_model": "validation_f1_macro",

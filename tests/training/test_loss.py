@@ -28,7 +28,7 @@ def dataset(toy_model):
     return rows_of(toy_model)
 
 
-def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, smoothing: float = 0.0) -> torch.Tensor:
+def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, smoothing: float = 0.0, weights=None) -> torch.Tensor:
     from ftui.training.trainer import GroupedTrainer
 
     tokenizer, rows = dataset
@@ -42,7 +42,7 @@ def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, s
     )  # fmt: skip
     trainer = GroupedTrainer(
         model=model, args=arguments, train_dataset=rows, data_collator=task.collator(tokenizer), lengths=[5] * 16,
-        compute_loss_func=functools.partial(task.loss, label_smoothing=smoothing),
+        compute_loss_func=functools.partial(task.loss, label_smoothing=smoothing, weights=weights),
     )  # fmt: skip
     trainer.train()
     return torch.cat([p.detach().flatten() for p in model.parameters()])
@@ -55,6 +55,20 @@ def test_accumulated_is_one_big_batch(toy_model, dataset, tmp_path, smoothing):
     uneven = weights_after(toy_model, dataset, tmp_path, 5, 4, smoothing)
     torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)
     torch.testing.assert_close(whole, uneven, atol=1e-6, rtol=0)
+
+
+def test_class_weights_are_exact_too(toy_model, dataset, tmp_path):
+    weights = [0.5, 3.0, 1.0]
+    whole = weights_after(toy_model, dataset, tmp_path, 16, 1, 0.1, weights)
+    torch.testing.assert_close(whole, weights_after(toy_model, dataset, tmp_path, 5, 4, 0.1, weights), atol=1e-6, rtol=0)
+    assert not torch.allclose(whole, weights_after(toy_model, dataset, tmp_path, 16, 1, 0.1), atol=1e-4)
+
+
+def test_a_weight_is_what_repeated_rows_would_be():
+    logits, labels = torch.randn(4, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 0, 0, 1])
+    weighted = task.loss({"logits": logits}, labels, weights=[1.0, 3.0]) * 4
+    repeated = task.loss({"logits": logits[[0, 1, 2, 3, 3, 3]]}, labels[[0, 1, 2, 3, 3, 3]]) * 6
+    torch.testing.assert_close(weighted, repeated)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from ftui.core.access import DEMO, PRIVATE
 from ftui.core.home import Home
 from ftui.core.steps import CLEAN
 from ftui.data import intake
-from ftui.ui import data_tab, sources, tune_tab, workshop
+from ftui.ui import data_tab, growing, sources, tune_tab, workshop
 from tests.ui.test_tabs import VALUES
 
 ROWS = "text,label\n" + "".join(f"第{i}条<br/>{'很好' if i % 2 else '太差'}的评论 {i * 7919 % 100},{'pos' if i % 2 else 'neg'}\n" for i in range(40))
@@ -155,3 +155,23 @@ class TestDelete:
     def test_what_a_run_uses_stays(self, home, dataset, finished):
         data_id, notice = sources.delete(home, "zh", dataset.id)
         assert data_id == gr.skip() and "1 个运行" in notice and dataset.path.exists()
+
+
+class TestTrainingRows:
+    def test_imbalance_is_mended_with_one_click(self, home: Home, tmp_path):
+        path = tmp_path / "uneven.csv"
+        path.write_text("text,label\n" + "".join(f"第{i * 7919 % 400}条{'好' if i % 20 else '差'}评{i},{'pos' if i % 20 else 'neg'}\n" for i in range(400)), encoding="utf-8")
+        dataset = intake.import_file(path, home)
+        assert 'data-pick="set:imbalance"' in inspect(home, dataset)[0]
+        plan, _ = act(home, dataset, "set:imbalance")
+        assert json.loads(plan) == {"balance": "oversample"}
+        assert "set:imbalance" not in inspect(home, dataset, plan)[0]
+        balance, table = growing.show(home, "en", dataset.id, "text", "label", 0.2, 0.1, plan)
+        assert balance == "oversample" and table.count("</span>274</td>") == 2 and table.count(">274</td>") == 3
+        made = tune_tab.make_recipe(home, dataset.id, ("text", "label"), (0.2, 0.1), tuple(VALUES))
+        assert made.data.balance == "oversample"
+        assert workshop.plan_of(made) == plan
+        assert growing.change_balance(home, "en", dataset.id, plan, "none") == "{}" == workshop.written(workshop.saved(dataset.path)["plan"])
+
+    def test_without_columns_nothing_is_counted(self, home: Home, messy):
+        assert growing.show(home, "en", messy.id, None, "label", 0.2, 0.1, "{}") == ("none", "")
