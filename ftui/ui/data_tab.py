@@ -12,7 +12,7 @@ import gradio as gr
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, dividing, growing, pieces, sources, workshop
+from ftui.ui import charts, dividing, glossary, growing, pieces, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
 PAGE_ROWS = 20
@@ -259,8 +259,9 @@ def build(page: Page) -> tuple[Choice, View]:
             with gr.Column(scale=2, min_width=280):
                 counts = chart(t("label_counts"), t("label_counts_note"), elem_id="chart-labels")
                 lengths = chart(t("lengths"), t("lengths_note"), elem_id="chart-lengths")
-                with gr.Column(elem_classes=["sheet"]):
+                with gr.Column(elem_classes=["sheet", "decision"]):
                     html(pieces.heading(t("split_title"), t("split_note")))
+                    glossary.place("splits", page.lang)
                     split = html(elem_id="split")
                     divided_by = dividing.build(page)
                     shares = {"minimum": 0.05, "maximum": 0.5, "step": 0.05, "buttons": []}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import gradio as gr
 
@@ -11,7 +10,7 @@ from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.home import Home
-from ftui.ui import answer_rows, beside, charts, matrix, pieces, task_views
+from ftui.ui import answer_rows, beside, charts, glossary, matrix, pieces, task_views
 from ftui.ui.page import BROWSER, LATEST, QUIET, Page, View, chart, draw, find_run, go_to, html, pickable
 from ftui.ui.task_views import evaluation
 
@@ -167,7 +166,9 @@ def build(page: Page) -> View:
         with gr.Row(elem_classes=["table-tools"]):
             line = html(elem_id="best-checkpoint")
             split = gr.Radio([], show_label=False, container=False, elem_id="split-choice", elem_classes=["segments"])
-        figures = html(elem_id="figures")
+        with gr.Column(elem_classes=["decision"]):
+            figures = html(elem_id="figures")
+            glossary.place("metrics", page.lang)
         simple = html(elem_id="beside")
         other = gr.Dropdown([], label=t("compare_with"), elem_id="compare-with", visible=False)
         comparison = html(elem_id="comparison")
@@ -195,11 +196,11 @@ def build(page: Page) -> View:
             )
         label = gr.Dropdown([], label=t("curve_of"), elem_id="curve-of", visible=False)
         with gr.Row(equal_height=True):
-            roc = _column(t, "roc")
-            pr = _column(t, "pr")
+            roc = _column(page, "roc")
+            pr = _column(page, "pr")
         with gr.Row(equal_height=True):
-            calibration = _column(t, "calibration")
-            confidence = _column(t, "confidence")
+            calibration = _column(page, "calibration")
+            confidence = _column(page, "confidence")
     with gr.Row(elem_classes=["onward"]):
         onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
 
@@ -229,6 +230,10 @@ def _from_the_first(home: Home, lang: str, *asked) -> tuple:
     return answer_rows.show(home, lang, *asked, 1)
 
 
-def _column(t: Callable[[str], str], name: str) -> gr.HTML:
-    with gr.Column(min_width=300):
-        return chart(t("chart_" + name), t(f"chart_{name}_note"), elem_id="chart-" + name)
+def _column(page: Page, name: str) -> gr.HTML:
+    t = page.t
+    with gr.Column(min_width=300, elem_classes=["decision"]):
+        made = chart(t("chart_" + name), t(f"chart_{name}_note"), elem_id="chart-" + name)
+        if name in glossary.ENTRIES:
+            glossary.place(name, page.lang)
+        return made

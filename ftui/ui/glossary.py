@@ -2,8 +2,11 @@
 
 from html import escape
 
+import gradio as gr
+
 from ftui.core import languages
 from ftui.ui import pictures
+from ftui.ui.page import html
 
 ENTRIES = (
     "pretraining", "strategy", "learning_rate", "epochs", "batch", "overfitting", "splits", "metrics", "calibration",
@@ -19,6 +22,11 @@ def why(entry: str, lang: str) -> str:
         f'<div class="answer-box"><b>{escape(title)}</b><p>{escape(short)}</p>'
         f'<button type="button" onclick="ftui.glossary(\'{entry}\')">{more}</button></div></details>'
     )
+
+
+def place(entry: str, lang: str) -> gr.HTML:
+    """The same in the upper right corner of a column of the class "decision"."""
+    return html(why(entry, lang), elem_classes=["why-place"])
 
 
 def button(lang: str) -> str:

@@ -18,7 +18,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
 from ftui.jobs.following import Following, follow
-from ftui.ui import charts, demo, lines, live, pieces
+from ftui.ui import charts, demo, glossary, lines, live, pieces
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
 OUTPUTS = 13
@@ -221,8 +221,9 @@ def build(page: Page) -> None:
             smoothing = gr.Slider(0, 0.95, value=0, step=0.05, label=t("smoothing"), elem_id="smoothing", buttons=[])
             log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
         with gr.Row(equal_height=True):
-            with gr.Column(min_width=280):
+            with gr.Column(min_width=280, elem_classes=["decision"]):
                 loss = chart(t("chart_loss"), t("chart_loss_note"), t("chart_later"), elem_id="chart-loss")
+                glossary.place("overfitting", page.lang)
             with gr.Column(min_width=280):
                 scores = chart(
                     t("chart_scores"), t("chart_scores_note"), t("chart_scores_later"), elem_id="chart-scores"

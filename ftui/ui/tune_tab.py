@@ -22,6 +22,7 @@ from ftui.ui import filling, form, glossary, model_facts, pieces, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
+OWN = ("strategy.n", "strategy.layer_decay", "strategy.layers_per_epoch")  # seen only where the strategy has them
 
 # ---- handlers
 
@@ -39,10 +40,12 @@ def make_recipe(home: Home, data_id: str, columns: tuple, shares: tuple, values:
 
 
 def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
-    """After any change: (learning rate, recipe as YAML, notice, last n, the LoRA group, epochs, outlook, Python script)."""
+    """After any change: (learning rate, recipe as YAML, notice, the LoRA group, settings that only some strategies have (OWN),
+    epochs, outlook, Python script)."""
     columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
     strategy = form.named(values)["strategy.name"]
-    own = gr.Number(visible=strategy == "last_n"), gr.Column(visible=strategy == "lora")
+    known = recipe.STRATEGIES[strategy].model_fields
+    own = gr.Column(visible=strategy == "lora"), *(gr.update(visible=name.partition(".")[2] in known) for name in OWN)
     if not data_id:
         return gr.skip(), "", "", *own, gr.skip(), "", ""
     try:
@@ -144,7 +147,7 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
         folder = None
     earlier = earlier_runs(home, lang)
     if folder is None:
-        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * 9)
+        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * 11)
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
@@ -201,17 +204,17 @@ def build(page: Page, choice: Choice) -> View:
         with gr.Column(elem_classes=["sheet"]):
             with gr.Column(elem_classes=["decision"]):
                 controls["model"] = _model(page)
-                html(glossary.why("pretraining", page.lang), elem_classes=["why-place"])
+                glossary.place("pretraining", page.lang)
             about = html(elem_id="model-line")
             with gr.Column(elem_classes=["decision"]):
                 controls["strategy.name"] = _strategy(page)
-                html(glossary.why("strategy", page.lang), elem_classes=["why-place"])
+                glossary.place("strategy", page.lang)
             controls["strategy.n"] = form.control("strategy.n", page.lang, visible=False)
             with gr.Row(elem_classes=["decisions"]):
                 for name, entry in zip(form.FRONT[3:], ("epochs", "learning_rate", "batch"), strict=True):
                     with gr.Column(elem_classes=["decision"], min_width=220):
                         controls[name] = form.control(name, page.lang)
-                        html(glossary.why(entry, page.lang), elem_classes=["why-place"])
+                        glossary.place(entry, page.lang)
             outlook = html(elem_id="outlook")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
@@ -224,7 +227,7 @@ def build(page: Page, choice: Choice) -> View:
     ordered = [controls[name] for name in form.FIELDS]
     chosen = [choice.text, choice.label, choice.test_size, choice.validation_size]
     inputs = [page.data, *chosen, *ordered]
-    previewed = [controls["training.learning_rate"], yaml, notice, controls["strategy.n"], lora, controls["training.num_train_epochs"]]
+    previewed = [controls["training.learning_rate"], yaml, notice, lora, *(controls[name] for name in OWN), controls["training.num_train_epochs"]]
     previewed += [outlook, script]
     seen = page.bind(partial(preview, way=page.way))
     described = page.bind(partial(about_model, way=page.way))

@@ -113,10 +113,19 @@ class TestTune:
         assert (notice, run, tabs.selected) == ("", running[0].id, "log")
         assert started[0][1] == home and started[0][0].strategy.name == "full"
 
-    @pytest.mark.parametrize(("strategy", "visible"), [("lora", [False, True]), ("last_n", [True, False])])
+    @pytest.mark.parametrize(
+        ("strategy", "visible"),
+        [
+            ("lora", [True, False, False, False]),
+            ("last_n", [False, True, False, False]),
+            ("full", [False, False, True, False]),
+            ("gradual", [False, False, True, True]),
+            ("frozen", [False] * 4),
+        ],
+    )
     def test_each_strategy_shows_its_own_settings(self, home: Home, strategy, visible):
-        shown = tune_tab.preview(home, "en", "", None, None, 0.2, 0.1, *changed("strategy.name", strategy))
-        assert [part.visible for part in shown[3:5]] == visible
+        group, *own = tune_tab.preview(home, "en", "", None, None, 0.2, 0.1, *changed("strategy.name", strategy))[3:7]
+        assert [group.visible, *(part["visible"] for part in own)] == visible
 
     def test_the_tab_says_what_will_be_learned_from(self, home: Home, dataset):
         line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *VALUES)
