@@ -31,6 +31,7 @@ class Access:
     most_runs: int | None = None  # of one visitor
     most_examples: int | None = None  # texts that one training reads, one that is only scored being a third
     most_stored: int | None = None  # bytes of one visitor's data sets
+    most_visitors: int | None = None  # whose homes are kept at a time
     most_waiting: int | None = None  # trainings of all visitors that wait
     least_free: int = 0  # bytes of disk that uploads, imports and trainings leave
     lifetime: float | None = None  # seconds without a visit after which a visitor's home is removed
@@ -41,7 +42,11 @@ class Access:
             return root
         if not _VISITOR.fullmatch(visitor or ""):
             raise UserError("no_visitor")
-        return Home(root.path / "visitors" / str(visitor))
+        mine = Home(root.path / "visitors" / str(visitor))
+        if self.most_visitors is not None and not mine.path.exists():
+            if sum(1 for _ in mine.path.parent.glob("*")) >= self.most_visitors:
+                raise UserError("demo_full_of_visitors")
+        return mine
 
     def check(self, recipe: Recipe, home: Home, rows: int) -> None:
         """Raise UserError for a recipe that is not allowed here. `rows`: of the data set."""
@@ -103,7 +108,7 @@ LOCAL = Access("local")
 PRIVATE = Access("private")
 DEMO = Access(
     "demo", most_rows=20_000, most_steps=3_000, most_megabytes=20, most_runs=10, lifetime=24 * 3600,
-    most_examples=60_000, most_stored=200_000_000, most_waiting=20, least_free=1_000_000_000,
+    most_examples=60_000, most_stored=200_000_000, most_waiting=20, most_visitors=500, least_free=1_000_000_000,
 )  # fmt: skip
 WAYS = {way.mode: way for way in (LOCAL, PRIVATE, DEMO)}
 

@@ -27,7 +27,7 @@ _DATASET_ID = re.compile(r"[0-9a-f]{16}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-def write_json(path: Path, content: dict | list) -> None:
+def write_json(path: Path, content: dict | list | int) -> None:
     """Write elsewhere and rename: a file that exists is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(2)}")
     temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")

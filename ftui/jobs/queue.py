@@ -4,9 +4,10 @@ but for the runs in first.json, which go before all others.
     <home>/queue/waiting-<created>-<run>    {"pid": ..., "start": ..., "job": ...}
     <home>/queue/slot-0
     <home>/queue/first.json                 [run, run ...]
+    <home>/queue/slots.json                 how many trainings run at a time; $FTUI_SLOTS has the last word
 
 Only the first living waiter tries to take a slot, so two never compete; an entry whose process is gone is removed by
-whoever meets it. $FTUI_SLOTS trainings run at a time (default 1).
+whoever meets it.
 """
 
 import json
@@ -30,7 +31,7 @@ class Place:
         """Move up if it is this job's turn and a slot is free."""
         if _waiting(self.waiting.parent)[:1] != [self.waiting]:
             return False
-        for number in range(int(os.environ.get("FTUI_SLOTS", 1))):
+        for number in range(slots(self.waiting.parent)):
             slot = self.waiting.parent / f"slot-{number}"
             if slot in _living(self.waiting.parent, "slot-"):
                 continue
@@ -46,6 +47,20 @@ class Place:
 
     def leave(self) -> None:
         (self.slot or self.waiting).unlink(missing_ok=True)
+
+
+def slots(folder: Path) -> int:
+    """How many trainings run at a time."""
+    try:
+        return int(os.environ.get("FTUI_SLOTS") or json.loads((folder / "slots.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return 1
+
+
+def set_slots(home: Home, number: int) -> None:
+    """Let so many trainings run at a time, from 1 to 16; those that run go on."""
+    home.queue.mkdir(parents=True, exist_ok=True)
+    write_json(home.queue / "slots.json", min(16, max(1, number)))
 
 
 def enter(job: Job) -> Place:

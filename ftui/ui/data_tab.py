@@ -259,7 +259,7 @@ def build(page: Page) -> tuple[Choice, View]:
             with gr.Column(scale=2, min_width=280):
                 counts = chart(t("label_counts"), t("label_counts_note"), elem_id="chart-labels")
                 lengths = chart(t("lengths"), t("lengths_note"), elem_id="chart-lengths")
-                with gr.Column(elem_classes=["sheet", "decision"]):
+                with gr.Column(elem_classes=["sheet", "decision", "inset"]):
                     html(pieces.heading(t("split_title"), t("split_note")))
                     glossary.place("splits", page.lang)
                     split = html(elem_id="split")

@@ -165,10 +165,9 @@ def build(page: Page) -> View:
     with gr.Column(visible=False, elem_id="evaluation-view") as content:
         with gr.Row(elem_classes=["table-tools"]):
             line = html(elem_id="best-checkpoint")
+            html(glossary.why("metrics", page.lang), elem_classes=["why-beside"])
             split = gr.Radio([], show_label=False, container=False, elem_id="split-choice", elem_classes=["segments"])
-        with gr.Column(elem_classes=["decision"]):
-            figures = html(elem_id="figures")
-            glossary.place("metrics", page.lang)
+        figures = html(elem_id="figures")
         simple = html(elem_id="beside")
         other = gr.Dropdown([], label=t("compare_with"), elem_id="compare-with", visible=False)
         comparison = html(elem_id="comparison")
@@ -232,7 +231,7 @@ def _from_the_first(home: Home, lang: str, *asked) -> tuple:
 
 def _column(page: Page, name: str) -> gr.HTML:
     t = page.t
-    with gr.Column(min_width=300, elem_classes=["decision"]):
+    with gr.Column(min_width=300, elem_classes=["decision", "inset"]):
         made = chart(t("chart_" + name), t(f"chart_{name}_note"), elem_id="chart-" + name)
         if name in glossary.ENTRIES:
             glossary.place(name, page.lang)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from ftui.core.errors import UserError
 
 LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 READING = ("GET", "HEAD", "OPTIONS")
+MOST_LOGINS, LOGIN_SECONDS = 20, 60  # attempts in so many seconds, all from one address
 LARGEST_CALL = 4_000_000  # bytes that a visitor of a demo may send to a handler; files are uploaded
 
 _LANGUAGE = "|".join(languages.LANGUAGES)
@@ -46,6 +48,7 @@ class Guard:
         self.app, self.way = app, way
         self.hosts = set(filter(None, os.environ.get("FTUI_HOSTS", "").lower().replace(" ", "").split(",")))
         framed = "https://huggingface.co https://*.hf.space" if os.environ.get("SPACE_ID") else ""
+        self.logins: dict[str, list[float]] = {}
         self.headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
@@ -64,7 +67,7 @@ class Guard:
 
         headers = Headers(scope=scope)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        problem = self.problem(scope["method"], path, headers)
+        problem = self.problem(scope["method"], path, headers) or self._guessing(scope, path)
         if problem is None:
             await self.app(scope, receive, with_headers)
             return
@@ -83,6 +86,18 @@ class Guard:
             return 403, UserError("page_foreign", origin=headers.get("origin", "?")[:100])
         if self.way.mode == "demo" and method not in READING:
             return self._too_much(path, headers)
+        return None
+
+    def _guessing(self, scope: dict, path: str) -> tuple[int, UserError] | None:
+        """Whether somebody tries one password after the other."""
+        if scope["method"] in READING or not path.rstrip("/").endswith("/login"):
+            return None
+        client, now = (scope.get("client") or ("",))[0], time.monotonic()
+        self.logins = {who: times for who, times in self.logins.items() if now - times[-1] < LOGIN_SECONDS}
+        recent = [at for at in self.logins.get(client, []) if now - at < LOGIN_SECONDS]
+        if len(recent) >= MOST_LOGINS:
+            return 429, UserError("login_too_often", seconds=round(LOGIN_SECONDS - (now - recent[0])))
+        self.logins[client] = [*recent, now]
         return None
 
     def _foreign(self, method: str, headers: Headers, host: str) -> bool:

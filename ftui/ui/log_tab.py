@@ -221,7 +221,7 @@ def build(page: Page) -> None:
             smoothing = gr.Slider(0, 0.95, value=0, step=0.05, label=t("smoothing"), elem_id="smoothing", buttons=[])
             log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
         with gr.Row(equal_height=True):
-            with gr.Column(min_width=280, elem_classes=["decision"]):
+            with gr.Column(min_width=280, elem_classes=["decision", "inset"]):
                 loss = chart(t("chart_loss"), t("chart_loss_note"), t("chart_later"), elem_id="chart-loss")
                 glossary.place("overfitting", page.lang)
             with gr.Column(min_width=280):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from html import escape
@@ -35,14 +36,17 @@ def runs(home: Home, lang: str, chosen: str, shown: str, find: str, pulse: str, 
     """(list, the same for the next comparison, search field, pulse); nothing is sent while it has not changed."""
     lines = jobs.summaries(home)
     order = queue.waiting(home) if any(line["state"] == ev.QUEUED for line in lines) else []
-    listed = render(lines, order, chosen, find, way.mode != "demo", lang)
+    movable = way.mode != "demo"  # there others wait too
+    slots = queue.slots(home.queue) if movable and order and not os.environ.get("FTUI_SLOTS") else None
+    listed = render(lines, order, chosen, find, movable, lang, slots)
     now = next((pulse_of(line["id"], line["state"]) for line in lines if line["id"] == chosen), pulse)
     sent = (listed, listed, gr.Textbox(visible=len(lines) > FEW)) if listed != shown else (gr.skip(),) * 3
     return (*sent, now if now != pulse else gr.skip())
 
 
-def render(summaries: list[dict], order: list[str], chosen: str, find: str | None, movable: bool, lang: str) -> str:
-    """The list of runs; `order` are those that wait, the next one first, and `movable` says whether that can be changed."""
+def render(summaries: list[dict], order: list[str], chosen: str, find: str | None, movable: bool, lang: str, slots: int | None = None) -> str:
+    """The list of runs; `order` are those that wait, the next one first, and `movable` says whether that can be changed.
+    `slots` is how many trainings run at a time, where that can be."""
     if not summaries:
         return f'<div class="ft runs"><div class="none">{languages.text("no_runs", lang)}</div></div>'
     words = (find or "").casefold().split()  # a field that was never seen is None
@@ -50,7 +54,16 @@ def render(summaries: list[dict], order: list[str], chosen: str, find: str | Non
     items = "".join(_item(line, order, line["id"] == chosen, movable, lang) for line in found[:MOST])
     items = items or f'<div class="none">{languages.text("no_run_found", lang)}</div>'
     caption = languages.text("runs", lang)
-    return f'<nav class="ft runs" aria-label="{caption}"><div class="cap">{caption}</div>{items}</nav>'
+    return f'<nav class="ft runs" aria-label="{caption}"><div class="cap">{caption}</div>{_slots(slots, lang) if slots else ""}{items}</nav>'
+
+
+def _slots(now: int, lang: str) -> str:
+    buttons = "".join(
+        f'<button data-pick="slots:{number}" title="{languages.text(key, lang)}" aria-label="{languages.text(key, lang)}">{sign}</button>'
+        for number, key, sign in ((now - 1, "slots_fewer", "−"), (now + 1, "slots_more", "+"))
+        if number
+    )
+    return f'<div class="queue"><span class="small">{languages.text("slots", lang, n=now)}</span><span>{buttons}</span></div>'
 
 
 def _findable(line: dict, lang: str) -> str:
@@ -124,11 +137,11 @@ def pick(home: Home, lang: str, picked: str, tab: str, data_id: str) -> tuple:
     A run is chosen: its results are shown where there are any, else its log; where no data set is chosen the run's own
     becomes it. "menu:RUN" opens its menu."""
     verb, _, run_id = picked.rpartition(":")
-    run = home.run(run_id)
-    if verb == "menu":
-        return (gr.skip(),) * 4 + (run.id,)
-    if verb:
+    if verb not in ("", "menu"):
         return (gr.skip(),) * 5
+    run = home.run(run_id)
+    if verb:
+        return (gr.skip(),) * 4 + (run.id,)
     data = gr.skip() if data_id else dataset_of(run)
     stays = tab in RESULTS or tab == "log"
     tabs = gr.skip() if stays else go_to("evaluation" if run.report.exists() else "log")
@@ -136,8 +149,12 @@ def pick(home: Home, lang: str, picked: str, tab: str, data_id: str) -> tuple:
 
 
 def steer(home: Home, lang: str, picked: str, chosen: str, shown: str, find: str, pulse: str, way: Access = LOCAL) -> tuple:
-    """"first:RUN", "up:RUN", "down:RUN" or "cancel:RUN" was clicked at a run that waits: the new list, as from `runs`."""
+    """"first:RUN", "up:RUN", "down:RUN" or "cancel:RUN" was clicked at a run that waits, or "slots:NUMBER" above them: the
+    new list, as from `runs`."""
     verb, _, run_id = picked.rpartition(":")
+    if verb == "slots" and way.mode != "demo" and run_id.isdecimal():
+        queue.set_slots(home, int(run_id))
+        return runs(home, lang, chosen, shown, find, pulse, way)
     if verb not in ("first", "up", "down", "cancel"):
         return (gr.skip(),) * 4
     run = home.run(run_id)

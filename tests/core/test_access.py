@@ -1,3 +1,4 @@
+import dataclasses
 import os
 
 import pytest
@@ -118,3 +119,12 @@ def test_a_home_is_removed_when_nobody_comes(tmp_path):
     assert not old.exists()
     assert new.exists()
     assert ended == [Home(old)]
+
+
+def test_a_demo_takes_only_so_many_visitors(tmp_path):
+    few = dataclasses.replace(access.DEMO, most_visitors=2)
+    for name in "ab":
+        few.home(Home(tmp_path), name * 32).path.mkdir(parents=True)
+    with pytest.raises(UserError, match="as many visitors"):
+        few.home(Home(tmp_path), "c" * 32)
+    assert few.home(Home(tmp_path), "a" * 32).path.exists()

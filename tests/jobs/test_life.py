@@ -118,12 +118,14 @@ def test_the_second_run_waits_for_the_first(recipe_for, tmp_path):
     jobs.stop(third)
     wait_for(lambda: jobs.state(third) == ev.STOPPED, timeout=5)
     assert jobs.state(first) in (ev.STARTING, ev.RUNNING)
-    jobs.stop(first)
+    queue.set_slots(home, 2)
     wait_for(lambda: jobs.state(second) == ev.FINISHED)
-    assert jobs.state(first) == ev.STOPPED
+    assert jobs.state(first) == ev.RUNNING
+    jobs.stop(first)
+    wait_for(lambda: jobs.state(first) == ev.STOPPED)
     jobs.delete(third.run)
     assert third.run not in home.all_runs()
-    assert [p.name for p in home.queue.iterdir()] == ["first.json"]
+    assert sorted(p.name for p in home.queue.iterdir()) == ["first.json", "slots.json"]
 
 
 def test_ctrl_c_stops_and_a_second_one_lets_go(recipe_for, tmp_path):

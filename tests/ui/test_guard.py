@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from ftui.core import access
 from ftui.core.home import Home
 from ftui.ui import app as ui
+from ftui.ui import guard
 from ftui.ui.guard import ADDRESSES, LARGEST_CALL
 
 HERE = "http://127.0.0.1:7860"
@@ -198,3 +199,12 @@ def test_a_demo_takes_no_mountains(demo, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**6}))
     full = demo.post("/en/gradio_api/upload", files={"files": ("a.csv", b"x")}, headers=origin)
     assert (full.status_code, full.json()["error"]["code"]) == (507, "demo_full")
+
+
+def test_passwords_cannot_be_tried_without_end(tmp_path):
+    private = client(tmp_path, access.PRIVATE, auth=("me", "secret"))
+    tried = [private.post("/en/login", data={"username": "me", "password": str(n)}) for n in range(guard.MOST_LOGINS)]
+    assert {answer.status_code for answer in tried} == {400}
+    refused = private.post("/zh/login", data={"username": "me", "password": "secret"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "login_too_often")
+    assert private.get("/en/").status_code != 429

@@ -423,6 +423,8 @@ class TestSidebar:
         sidebar.steer(home, "en", f"down:{ids[2]}", "", "", "", "")
         sidebar.steer(home, "en", f"up:{ids[1]}", "", "", "", "")
         assert queue.waiting(home) == [ids[0], ids[1], ids[2]]
+        assert "1 at a time" in sidebar.runs(home, "en", "", "", "", "")[0]
+        assert "3 at a time" in sidebar.steer(home, "en", "slots:3", "", "", "", "")[0]
         assert "stopping" in sidebar.steer(home, "en", f"cancel:{ids[1]}", "", "", "", "")[0]
         assert waiting[1][1].stop.exists() and not waiting[0][1].stop.exists()
         assert sidebar.steer(home, "en", f"kill:{ids[0]}", "", "", "", "") == (gr.skip(),) * 4
