@@ -17,7 +17,8 @@ from ftui.data import cleaning
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TOKENS = 4096  # of a batch, padding included
+TOKENS = 8192  # of a batch, padding included
+TOKENS_ON_CPU = 512  # what its caches hold: 1.5 to 3 times as fast as 4096
 
 
 class Predictor:
@@ -45,16 +46,18 @@ class Predictor:
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
 
     def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
-        """What the task says of each row of the table, in order. Computed longest first, in batches of TOKENS."""
+        """What the task says of each row of the table, in order. Computed longest first, in batches of so many tokens."""
         table = cleaning.rewritten(table, self.clean)
         with self._lock:
             windows = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
-            rows = windows.select_columns([n for n in windows.column_names if n in self.tokenizer.model_input_names]).to_list()
+            columns = {n: values for n, values in windows[:].items() if n in self.tokenizer.model_input_names}
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
             order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
             outputs: list[Any] = [None] * len(rows)
+            most = TOKENS_ON_CPU if self.device == "cpu" else TOKENS
             done = 0
             while done < len(order):
-                size = max(1, TOKENS // max(8, len(rows[order[done]]["input_ids"])))
+                size = max(1, most // max(8, len(rows[order[done]]["input_ids"])))
                 chosen = order[done : done + size]
                 parts = self._run(self._collate([rows[i] for i in chosen]))
                 for i, *output in zip(chosen, *parts, strict=True):

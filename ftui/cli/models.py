@@ -153,29 +153,41 @@ def script(run: str, home: HomeOption = None) -> None:
 
 
 def serve(
-    run: str,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs; RUN:ARTEFACT serves that form of it.")],
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
     artefact: ArtefactOption = "model",
+    root_path: Annotated[
+        str, typer.Option("--root-path", envvar="FTUI_ROOT_PATH", help="The path under which a proxy shows it.")
+    ] = "",
     home: HomeOption = None,
 ) -> None:
-    """Serve a run's model, in any of its forms, over HTTP until Ctrl-C."""
+    """Serve the model of a run (or of several), in any of its forms, over HTTP until Ctrl-C.
+
+    Where $FTUI_API_KEY is set, whoever asks has to send it."""
     from ftui import jobs
     from ftui.artifacts import exporting
 
-    found = homes.resolve(home).run(run)
-    exporting.folder_of(found, artefact)
-    job = jobs.start(found, "serve", {"host": host, "port": port, "artifact": artefact})
+    at = homes.resolve(home)
+    wanted = []
+    for name in runs:
+        run, _, form = name.partition(":")
+        found = at.run(run)
+        exporting.folder_of(found, form or artefact)
+        wanted.append((found, form or artefact))
+    (first, form), *others = wanted
+    options = {"host": host, "port": port, "artifact": form, "root_path": root_path}
+    job = jobs.start(first, "serve", {**options, "others": [[run.id, form] for run, form in others]})
     told = False
     try:
         while (state := jobs.state(job)) not in ev.TERMINAL:
             ready = ev.last(ev.read(job.events)[0], "ready")
             if ready and not told:
                 told = True
-                print(
-                    f"{ready['url']}  (POST /predict, documentation at {ready['url']}/docs, Ctrl-C ends it)",
-                    file=sys.stderr,
-                )
+                url = ready["url"]
+                print(f"{url}  (POST /predict, documentation at {url}/docs, Ctrl-C ends it)", file=sys.stderr)
+                for name in ready["models"] if others else ():
+                    print(f"{url}/models/{name}/predict", file=sys.stderr)
             time.sleep(0.2)
     except KeyboardInterrupt:
         jobs.stop(job)

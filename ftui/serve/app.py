@@ -1,59 +1,145 @@
-"""The REST API: POST /predict, GET /health, GET /info, documentation at /docs."""
+"""The REST API: POST /predict, GET /health, /info, /metrics, documentation at /docs; each model also under /models/NAME."""
 
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from ftui import __version__
 from ftui.artifacts.predicting import Predictor
 from ftui.core.errors import UserError
-from ftui.serve import questions
+from ftui.serve import door, questions
+from ftui.serve.batching import Batcher, Busy
+from ftui.serve.metrics import Metrics
 
 
-def create(folder: Path, device: str = "cpu") -> FastAPI:
-    """The application for the model in `folder`; `app.state.asked` is the time of the last question."""
-    predictor = Predictor(folder, device)
-    app = FastAPI(title="ftui", version=__version__, description="A model that was fine-tuned with ftui.")
-    app.state.asked = time.monotonic()
+class Problem(BaseModel):
+    """A refusal: a stable code, what happened, what to do."""
 
-    Question = questions.form(predictor.inputs)
-    example = json.dumps(questions.example(predictor.inputs))
+    class Error(BaseModel):
+        code: str
+        message: str
+        hint: str
 
-    @app.post("/predict")
-    def predict(question: Question) -> dict[str, Any]:  # type: ignore[valid-type]
-        """One question gives one answer, a list of them `{"results": [...]}` in the same order."""
-        app.state.asked = time.monotonic()
-        several, inputs = questions.read(question, predictor.inputs)
-        results = predictor.predict(inputs)
-        return {"results": results} if several else results[0]
+    error: Error
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text}
+    for status, text in {
+        400: "Not to be read at all, or nothing for this model",
+        401: "The key is missing or wrong",
+        408: "The body came too slowly",
+        413: "The body is too large",
+        422: "Not what is expected",
+        429: "Too many questions wait; Retry-After says how long to stay away",
+    }.items()
+}
+ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+class Served:
+    """One model: its predictor, and what waits for it."""
+
+    def __init__(self, name: str, folder: Path, device: str, metrics: Metrics):
+        self.name, self.device = name, device
+        self.predictor = Predictor(folder, device)
+        self.refused = metrics.refused.labels(name)
+        seen = metrics.model(name, lambda: self.batcher.waiting)
+        self.batcher = Batcher(self.predictor.predict, seen=seen)
+
+    async def answer(self, question: BaseModel, request: Request) -> Response:
+        """What /predict says."""
+        several, inputs = questions.read(question, self.predictor.inputs)
+        request.app.state.asked = time.monotonic()
+        try:
+            results = await self.batcher.ask(inputs, request.is_disconnected) if inputs else []
+        except Busy as busy:
+            self.refused.inc()
+            return door.refuse(request.scope, 429, UserError("server_busy", seconds=busy.seconds), {"Retry-After": str(busy.seconds)})
+        answer = {"results": results} if several else results[0]
+        return Response(json.dumps(answer, ensure_ascii=False).encode(), media_type="application/json")
+
+    def info(self) -> dict[str, Any]:
+        """The model's card, and how it is served."""
+        return {**self.predictor.card, "name": self.name, "device": self.device, "inputs": list(questions.fields(self.predictor.inputs))}
+
+
+def create(models: dict[str, Path], device: str = "cpu", key: str | None = None, root_path: str = "", **limits: Any) -> FastAPI:
+    """The application for these models, {name: folder of an artefact}; /predict asks the first.
+
+    With `key`, whoever asks has to send it (`Authorization: Bearer KEY`). `limits`: largest, patience (see ftui.serve.door).
+    `app.state.asked` is the time of the last question, `app.state.served` has the models.
+    """
+    metrics = Metrics()
+    served = [Served(name, folder, device, metrics) for name, folder in models.items()]
+    keyed: dict[str, Any] = {"dependencies": [Depends(HTTPBearer(auto_error=False, description="$FTUI_API_KEY of the server"))]} if key else {}
+    closed = {401: REFUSALS[401]} if key else {}
+
+    app = FastAPI(title="ftui", version=__version__, description="Models that were fine-tuned with ftui.", root_path=root_path, redoc_url=None)
+    app.state.asked, app.state.served = time.monotonic(), served
+
+    for number, one in enumerate(served):
+        _add(app, one, [*(["/predict"] if number == 0 else []), f"/models/{one.name}/predict"], keyed)
+
+    @app.get("/models", responses=closed, **keyed)
+    async def models_() -> dict[str, Any]:
+        """The models that are served here."""
+        return {"models": [one.info() for one in served]}
 
     @app.get("/health")
-    def health() -> dict[str, str]:
+    async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/info")
-    def info() -> dict[str, Any]:
-        """Task, labels, base model and best checkpoint."""
-        return {**predictor.card, "device": device}
+    @app.get("/info", responses=closed, **keyed)
+    async def info() -> dict[str, Any]:
+        """Task, labels, base model and best checkpoint of the first model."""
+        return served[0].info()
+
+    @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **closed}, **keyed)
+    async def prometheus() -> Response:
+        """Requests, texts, batches and what waits, for Prometheus."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"{where}: {first['msg']}"
-        return _error(422, "invalid_request", message, f'Send {example}, or {{"inputs": [{example}, ...]}} for several, as JSON.')
+        asked = next((one for one in served if f"/models/{one.name}/" in request.url.path), served[0])
+        example = json.dumps(questions.example(asked.predictor.inputs))
+        hint = f'Send {example}, or {{"inputs": [{example}, ...]}} for several, as JSON.'
+        return _error(422, "invalid_request", f"{where}: {first['msg']}", hint)
+
+    @app.exception_handler(HTTPException)
+    async def refused_by_http(request: Request, error: HTTPException) -> JSONResponse:
+        return _error(error.status_code, f"http_{error.status_code}", str(error.detail), "See /docs.", error.headers)
 
     @app.exception_handler(UserError)
-    def refused(request: Request, error: UserError) -> JSONResponse:
-        return _error(400, error.code, error.message(), error.hint())
+    async def refused(request: Request, error: UserError) -> JSONResponse:
+        return door.refuse(request.scope, 400, error)
 
+    app.add_middleware(door.Door, metrics=metrics, key=key, **limits)
     return app
 
 
-def _error(status: int, code: str, message: str, hint: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message, "hint": hint}}, status_code=status)
+def _add(app: FastAPI, served: Served, paths: list[str], keyed: dict[str, Any]) -> None:
+    """The routes of one model."""
+    Question = questions.form(served.predictor.inputs)
+
+    async def predict(question: Question, request: Request) -> Response:  # type: ignore[valid-type]
+        """One question gives one answer, a list of them `{"results": [...]}` in the same order."""
+        return await served.answer(question, request)
+
+    for path in paths:
+        app.post(path, responses=ANSWER | REFUSALS, response_class=Response, **keyed)(predict)
+
+
+def _error(status: int, code: str, message: str, hint: str, headers: Any = None) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message, "hint": hint}}, status, headers)

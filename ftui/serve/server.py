@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftui.core.errors import UserError
 from ftui.core.events import RUNNING
 
 if TYPE_CHECKING:
     from ftui.core.context import Context
+    from ftui.core.home import Run
+
+KEPT_OPEN = 75  # seconds that an idle connection stays: longer than most proxies keep theirs
+FAREWELL = 5  # seconds in which requests under way may end
 
 
 def serve(context: Context) -> bool:
-    """Options: host, port (0: any free one), artifact (model, or an export's name), idle (seconds without a question after which it ends; None: never)."""
+    """Options: host, port (0: any free one), artifact (model, or an export's name), others ([[run, artifact], ...]: further
+    models), root_path, idle (seconds without a question after which it ends; None: never). The key is $FTUI_API_KEY."""
     import uvicorn
 
-    from ftui.artifacts import exporting
     from ftui.serve.app import create
     from ftui.training.models import device
 
     options = context.options
-    host = options.get("host", "127.0.0.1")
-    run = context.job.run
-    app = create(exporting.folder_of(run, options.get("artifact", "model")), device(options.get("device", "auto")))
-    listener = socket.create_server((host, options.get("port", 0)))
+    host, root_path = options.get("host", "127.0.0.1"), options.get("root_path", "")
+    models = folders(context.job.run, options)
+    key = os.environ.get("FTUI_API_KEY") or None
+    app = create(models, device(options.get("device", "auto")), key, root_path)
+    listener = _listen(host, options.get("port", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, ws="none", server_header=False,
+            timeout_keep_alive=KEPT_OPEN, timeout_graceful_shutdown=FAREWELL,
+        )
+    )  # fmt: skip
 
     def watch() -> None:
         idle = options.get("idle")
@@ -37,7 +50,26 @@ def serve(context: Context) -> bool:
             time.sleep(0.2)
 
     threading.Thread(target=watch, daemon=True).start()
-    context.events.write("ready", url=f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    context.events.write("ready", url=f"http://{shown}:{port}", models=list(models), key=key is not None)
     context.events.state(RUNNING)
     server.run(sockets=[listener])
     return not context.should_stop()
+
+
+def folders(run: Run, options: dict) -> dict[str, Path]:
+    """{name: folder} of all that is served: the run's id, with its artefact behind it where a run is served twice."""
+    from ftui.artifacts import exporting
+
+    found: dict[str, Path] = {}
+    for id, artifact in [(run.id, options.get("artifact", "model")), *options.get("others", [])]:
+        found[id if id not in found else f"{id}:{artifact}"] = exporting.folder_of(run.home.run(id), artifact)
+    return found
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UserError("port_taken", host=host, port=port) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import threading
 import time
@@ -47,7 +48,8 @@ def server(run: Run) -> Iterator[tuple[str | None, float]]:
 def job_of(run: Run) -> Job:
     """The run's server, started if there is none."""
     with _starting:
-        job = next((j for j in reversed(run.jobs("serve")) if jobs.state(j) not in ev.TERMINAL), None)
+        alive = (j for j in reversed(run.jobs("serve")) if jobs.state(j) not in ev.TERMINAL)
+        job = next((j for j in alive if j.card()["options"].get("artifact", "model") == "model"), None)
         if job is None:
             jobs.limit_servers(run.home, MOST_SERVERS - 1)
             job = jobs.start(run, "serve", {"port": 0, "idle": IDLE})
@@ -59,13 +61,19 @@ def predict(url: str, given: dict) -> dict:
     import httpx
 
     try:
-        answer = httpx.post(f"{url}/predict", json=given, timeout=120, trust_env=False)
+        answer = httpx.post(f"{url}/predict", json=given, headers=_key(), timeout=120, trust_env=False)
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
     if "error" in content:
         raise UserError("server_failed", problem=content["error"]["message"])
     return content
+
+
+def _key() -> dict[str, str]:
+    """The header with the key, where the servers of this machine want one (it is in their environment as in ours)."""
+    key = os.environ.get("FTUI_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def task_of(run: Run) -> str:
@@ -93,21 +101,33 @@ def loading(seconds: float, lang: str) -> str:
 def snippets(run: Run, given: dict, lang: str) -> str:
     """The very question that was asked, from a terminal and from Python; each can be copied and works as it stands."""
     url = jobs.serving(run)
-    body = json.dumps(given, ensure_ascii=False)
-    address = url or "http://127.0.0.1:8000"
-    curl = f"curl -X POST {address}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"
-    python = (
-        "import json\nimport urllib.request\n\n"
-        f"given = {given!r}\n"
-        f'request = urllib.request.Request("{address}/predict", json.dumps(given).encode(), {{"Content-Type": "application/json"}})\n'
-        "print(json.load(urllib.request.urlopen(request)))"
-    )
+    curl, python = calls(url or "http://127.0.0.1:8000", given)
     start = f"python -m ftui serve {run.id} --port 8000"
     note = languages.text("snippet_running" if url else "snippet_not_running", lang)
     parts = (("start", start), ("curl", curl), ("python", python))
-    return f'<div class="ft"><p class="sub">{escape(note)}</p></div>' + "".join(
+    return f'<div class="ft"><p class="sub">{escape(note)}</p></div>' + "".join(snippet(name, code, lang) for name, code in parts)
+
+
+def calls(address: str, given: dict) -> tuple[str, str]:
+    """(curl, Python) that ask the server at this address; each works when pasted. A key is named, never shown."""
+    body = json.dumps(given, ensure_ascii=False)
+    keyed = bool(_key())
+    curl = f"curl -X POST {address}/predict -H 'Content-Type: application/json'"
+    curl += ' -H "Authorization: Bearer $FTUI_API_KEY"' if keyed else ""
+    headers = '{"Content-Type": "application/json"' + (', "Authorization": "Bearer " + os.environ["FTUI_API_KEY"]' if keyed else "") + "}"
+    python = (
+        ("import json\nimport os\n" if keyed else "import json\n") + "import urllib.request\n\n"
+        f"given = {given!r}\n"
+        f'request = urllib.request.Request("{address}/predict", json.dumps(given).encode(), {headers})\n'
+        "print(json.load(urllib.request.urlopen(request)))"
+    )
+    return f"{curl} -d {shlex.quote(body)}", python
+
+
+def snippet(name: str, code: str, lang: str) -> str:
+    """Code with its title and a button that copies it."""
+    return (
         f'<div class="ft snippet" data-name="{name}"><div class="k">{languages.text("snippet_" + name, lang)} '
         f'<button class="copy" data-copy="{languages.text("copied", lang)}">{languages.text("copy", lang)}</button></div>'
         f'<pre class="code">{escape(code)}</pre></div>'
-        for name, code in parts
     )
