@@ -72,7 +72,7 @@ class Served:
         return {**self.predictor.card, "name": self.name, "device": self.device, "inputs": list(questions.fields(self.predictor.inputs))}
 
 
-def create(models: dict[str, Path], device: str = "cpu", key: str | None = None, root_path: str = "", **limits: Any) -> FastAPI:
+def create(models: dict[str, Path], device: str = "cpu", key: str | None = None, **limits: Any) -> FastAPI:
     """The application for these models, {name: folder of an artefact}; /predict asks the first.
 
     With `key`, whoever asks has to send it (`Authorization: Bearer KEY`). `limits`: largest, patience (see ftui.serve.door).
@@ -83,7 +83,7 @@ def create(models: dict[str, Path], device: str = "cpu", key: str | None = None,
     keyed: dict[str, Any] = {"dependencies": [Depends(HTTPBearer(auto_error=False, description="$FTUI_API_KEY of the server"))]} if key else {}
     closed = {401: REFUSALS[401]} if key else {}
 
-    app = FastAPI(title="ftui", version=__version__, description="Models that were fine-tuned with ftui.", root_path=root_path, redoc_url=None)
+    app = FastAPI(title="ftui", version=__version__, description="Models that were fine-tuned with ftui.", redoc_url=None)
     app.state.asked, app.state.served = time.monotonic(), served
 
     for number, one in enumerate(served):

@@ -22,22 +22,22 @@ FAREWELL = 5  # seconds in which requests under way may end
 
 def serve(context: Context) -> bool:
     """Options: host, port (0: any free one), artifact (model, or an export's name), others ([[run, artifact], ...]: further
-    models), root_path, idle (seconds without a question after which it ends; None: never). The key is $FTUI_API_KEY."""
+    models), root_path (under which a proxy shows it), idle (seconds without a question after which it ends; None: never). The key is $FTUI_API_KEY."""
     import uvicorn
 
     from ftui.serve.app import create
     from ftui.training.models import device
 
     options = context.options
-    host, root_path = options.get("host", "127.0.0.1"), options.get("root_path", "")
+    host = options.get("host", "127.0.0.1")
     models = folders(context.job.run, options)
     key = os.environ.get("FTUI_API_KEY") or None
-    app = create(models, device(options.get("device", "auto")), key, root_path)
+    app = create(models, device(options.get("device", "auto")), key)
     listener = _listen(host, options.get("port", 0))
     port = listener.getsockname()[1]
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, ws="none", server_header=False,
+            app, log_level="warning", access_log=False, ws="none", server_header=False, root_path=options.get("root_path", ""),
             timeout_keep_alive=KEPT_OPEN, timeout_graceful_shutdown=FAREWELL,
         )
     )  # fmt: skip
