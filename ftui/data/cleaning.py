@@ -118,7 +118,7 @@ def text_roles(table: pa.Table) -> list[str]:
 
 def texts(table: pa.Table) -> list[str]:
     """One text for each row; where there are several columns of them, all in one."""
-    return list(map("\n".join, zip(*(table.column(role).to_pylist() for role in text_roles(table)), strict=True)))
+    return list(map(" ".join, zip(*(table.column(role).to_pylist() for role in text_roles(table)), strict=True)))
 
 
 # ---- steps on the whole table: the rows that are kept, or the labels as they are then

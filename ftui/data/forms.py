@@ -6,7 +6,7 @@ Entities stand in files as tokens with tags or as a text with spans; what a trai
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ftui.core.errors import UserError
 from ftui.data import answers, roles, spans, values
 
+OPTIONAL = frozenset({"text_pair"})  # roles that a file need not have
 SAMPLE = 200
 SHARE = 0.9  # of a sample's rows: so many must look the part
 
@@ -43,7 +44,34 @@ FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
     ("text", "spans"): {("text", "spans"): _marked, ("tokens", "ner_tags"): _tagged},
     ("question", "context", "answers"): {("question", "context", "answers"): _asked},
 }
-TASKS = {("text", "spans"): "token-classification", ("question", "context", "answers"): "question-answering"}
+TASKS = {  # whose roles they are
+    ("text", "spans"): "token-classification",
+    ("question", "context", "answers"): "question-answering",
+}
+
+
+def of(wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The forms in which a file may have these roles: at least the roles themselves.
+
+    >>> of(("text", "spans")), of(("text", "label"))
+    ([('text', 'spans'), ('tokens', 'ner_tags')], [('text', 'label')])
+    """
+    return list(FORMS.get(wanted, (wanted,)))
+
+
+def wanted(columns: Iterable[str]) -> tuple[str, ...]:
+    """The roles that a training reads of rows that have these columns (by their roles, or parts of a form).
+
+    >>> wanted(["tokens", "ner_tags"]), wanted(["text", "label"])
+    (('text', 'spans'), ('text', 'label'))
+    """
+    named = tuple(columns)
+    return next((roles for roles, forms in FORMS.items() if any(complete(form, named) for form in forms)), named)
+
+
+def complete(form: tuple[str, ...], named: Container[str]) -> bool:
+    """Whether every role of the form that is not optional has a column."""
+    return all(role in named or role in OPTIONAL for role in form)
 
 
 def choose(wanted: tuple[str, ...], table: pa.Table, named: dict[str, str]) -> tuple[str, ...]:
@@ -78,6 +106,11 @@ def recognise(table: pa.Table) -> dict | None:
     return None
 
 
+def suggest(form: tuple[str, ...], table: pa.Table) -> dict[str, str]:
+    """The columns that fit into a form, role by role; roles for which none does are left out."""
+    return _fitting(form, table.slice(0, SAMPLE), {})
+
+
 def guess(form: tuple[str, ...], table: pa.Table) -> dict[str, str]:
     """The columns of a form that are recognised; none of them if not all, or where these roles are no form."""
     known = any(form in forms for forms in FORMS.values())
@@ -86,7 +119,8 @@ def guess(form: tuple[str, ...], table: pa.Table) -> dict[str, str]:
 
 def read(wanted: tuple[str, ...], table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
     """(an array for each wanted role, what had to be mended) of a table in the form whose columns are given."""
-    return FORMS[wanted][next(form for form in FORMS[wanted] if set(form) == set(columns))](table, columns)
+    form = next(form for form in FORMS[wanted] if complete(form, columns) and set(columns) <= set(form))
+    return FORMS[wanted][form](table, columns)
 
 
 # ---- recognising
@@ -109,6 +143,12 @@ _TAGS = [{"ner_tag", "tag", "label", "ner", "bio", "iob", "标签", "标注"}]
 
 def _find(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dict[str, str] | None:
     """A column for each role of the form, those that are named kept; None where there are none that fit."""
+    found = _fitting(form, sample, named)
+    return found if complete(form, found) else None
+
+
+def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dict[str, str]:
+    """A column for each role of the form for which one fits, those that are named kept."""
     looks = {"tokens": _is_tokens, "ner_tags": _is_tags, "spans": _is_spans, "text": _is_text}
     looks |= {role: functools.partial(_is_called, names) for role, names in _NAMES.items()}
     found = dict(named)
@@ -118,9 +158,9 @@ def _find(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dic
         free = [name for name in sample.column_names if name not in found.values()]
         fits = [name for name in free if looks[role](name, sample.column(name))]
         if not fits:
-            return None
+            continue
         found[role] = fits[0] if role != "text" else max(fits, key=lambda name: roles.strength(name, roles.TEXT))
-    return {role: found[role] for role in form}
+    return {role: found[role] for role in form if role in found}
 
 
 def _is_list(column: pa.ChunkedArray) -> bool:

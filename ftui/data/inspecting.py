@@ -31,9 +31,12 @@ class Column:
 def guess(table: pa.Table, task: str | None = None) -> dict:
     """The task (unless it is said), and for each of its roles the column that fits best; a role for which none fits is
     left out."""
-    special = forms.recognise(table) if task != "text-classification" else None
+    special = forms.recognise(table) if task is None else None
     if special:
         return special
+    wanted = next((roles for roles, name in forms.TASKS.items() if name == task), None)
+    if task and wanted:
+        return {"task": task, "columns": forms.suggest(forms.choose(wanted, table, {}), table)}
     looked_at, _ = sample(table, SAMPLE)
     columns = [_look(name, looked_at.column(name)) for name in looked_at.column_names]
     columns = [column for column in columns if column is not None]

@@ -113,10 +113,11 @@ def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...],
     free = [column for column in table.column_names if column not in named.values()]
     guessed = forms.guess(roles, table) or inspecting.guess(table.select(free), "text-classification")["columns"]
     columns = {role: named.get(role) or guessed.get(role) for role in roles}
+    columns = {role: column for role, column in columns.items() if column or role not in forms.OPTIONAL}
     for role, column in columns.items():
         if column is None:
             raise UserError("column_not_guessed", name=name, role=role, columns=there)
-    for first, second in itertools.combinations(roles, 2):
+    for first, second in itertools.combinations(columns, 2):
         if columns[first] == columns[second]:
             raise UserError("column_twice", column=columns[first], first=first, second=second)
     return columns
@@ -133,11 +134,13 @@ def filled(
         read, mended = forms.read(roles, table, columns)
         found |= {role: _texts(pa.chunked_array([a])) if pa.types.is_string(a.type) else a for role, a in read.items()}
         dropped.update(mended)
+        for role in forms.OPTIONAL & set(columns):
+            found[role] = _texts(table.column(columns[role]))
     else:
         for role, column in columns.items():
             found[role] = _labels(table.column(column)) if role == LABEL else _texts(table.column(column))
     made = pa.table(found)
-    for role in roles:
+    for role in found:
         empty = made.column(role).null_count
         if empty:
             dropped[f"empty_{role}"] += empty

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ftui.core import languages
 from ftui.core.part import Part
-from ftui.data import cleaning, patterns, preparing, similar, values
+from ftui.data import cleaning, forms, patterns, preparing, similar, values
 from ftui.data.inspecting import sample
 from ftui.data.intake import Dataset
 
@@ -117,14 +117,14 @@ def look(dataset: Dataset, columns: dict[str, str], steps: Sequence[Part] = (), 
     """The rows of a data set after these steps. `columns`: role -> column; `own`: validation and test files."""
     whole = dataset.table()
     raw, numbers = sample(whole, MOST_ROWS)
-    table, lacking = preparing.filled(raw, columns, tuple(columns), numbers)
+    table, lacking = preparing.filled(raw, columns, forms.wanted(columns), numbers)
     outcomes = cleaning.run(table, steps)
     cleaned = outcomes[-1].table if outcomes else table
     sheet = Sheet(table, cleaned, outcomes, raw, numbers, len(whole), columns, dict(lacking), tokenizer=tokenizer)
     for split, other in (own or {}).items():
         there = {role: column for role, column in columns.items() if column in other.table().column_names}
         if set(there) - {"label"}:
-            rows, _ = preparing.filled(other.table(), there, tuple(there))
+            rows, _ = preparing.filled(other.table(), there, forms.wanted(there))
             rows = cleaning.rewritten(rows, steps)
             sheet.others[split] = list(map(similar.key, cleaning.texts(rows)))
     return sheet
@@ -141,8 +141,11 @@ def finders() -> list[Callable[[Sheet], Iterator[Finding]]]:
 
 
 def missing(sheet: Sheet) -> Iterator[Finding]:
-    for reason in sheet.lacking:
-        column = sheet.columns[reason.removeprefix("empty_")]
+    for reason, count in sheet.lacking.items():
+        column = sheet.columns.get(reason.removeprefix("empty_"))
+        if column is None or reason == "empty_answers":  # found while reading: no cell is empty
+            yield Finding(reason, "warn", count)
+            continue
         found = sheet.raw.column(column).to_pylist()
         empty = [value is None or value != value or not str(value).strip() for value in found]
         rows = sheet.numbers[np.array(empty, bool)]
@@ -215,6 +218,8 @@ def _whole_copies(sheet: Sheet) -> int:
 
 
 def near_duplicates(sheet: Sheet) -> Iterator[Finding]:
+    if len(cleaning.text_roles(sheet.table)) > 1:  # several questions on one context are meant to be alike
+        return
     labels = sheet.labels or [""] * len(sheet.rows)
     near = cleaning.near_duplicates(sheet.groups, labels) & ~cleaning.duplicates(sheet.texts, labels)
     yield Finding("near_duplicates", "info", int(near.sum()), sheet.matching(near), {}, {"name": "drop_near_duplicates"})

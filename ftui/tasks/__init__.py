@@ -1,13 +1,14 @@
 """What can be learned. One short file per task, all with the same names in them; nothing elsewhere asks which task it is.
 
 A task module has
-    ROLES        names of the columns that it reads
-    OPTIONAL     those of them that a file need not have
+    ROLES        names of the columns that it reads, the first ones of the forms in ftui.data.forms; those in forms.OPTIONAL a
+                 file need not have
     INPUTS       those of them that a person gives when asking, in the order of the fields on a page
     POSITIONS    whether answers name places in a text: it is then read as it came, else as cleaned rows were
     STRATIFY     the role whose values every split should hold in equal shares, or None
     METRICS      names of its metrics, the main one first
     check(splits, columns)                         raise UserError where these rows cannot be learned from
+    counts(table)                                  [(label, number)] for the chart of labels, the most frequent first
     labels(splits)                                 what the model tells apart, in order
     encode(table, tokenizer, max_length, labels)   a datasets.Dataset of windows: mostly one for each row, several for a
                                                    long text where the task needs all of it
@@ -32,6 +33,8 @@ import importlib
 from collections.abc import Container
 from types import ModuleType
 
+from ftui.data import forms
+
 TASKS = {
     "text-classification": "ftui.tasks.text_classification",
     "token-classification": "ftui.tasks.token_classification",
@@ -46,4 +49,4 @@ def get(name: str) -> ModuleType:
 
 def inputs(task: ModuleType, columns: Container[str]) -> tuple[str, ...]:
     """The roles that a person gives when asking a model that has learned from these `columns` (role -> column)."""
-    return tuple(role for role in task.INPUTS if role not in task.OPTIONAL or role in columns)
+    return tuple(role for role in task.INPUTS if role not in forms.OPTIONAL or role in columns)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("question", "context", "answers")
-OPTIONAL = ()
 INPUTS = ("question", "context")
 POSITIONS = True
 STRATIFY = None
@@ -32,6 +31,11 @@ def check(splits: dict[str, pa.Table], columns: dict[str, str]) -> None:
 def labels(splits: dict[str, pa.Table]) -> list[str]:
     """Whether every question has an answer, or the model has to say that there is none."""
     return [ANSWER, NONE] if any(not row for table in splits.values() for row in table["answers"].to_pylist()) else [ANSWER]
+
+
+def counts(table: pa.Table) -> list[tuple[str, int]]:
+    """There are no labels to count."""
+    return []
 
 
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("text", "label")
-OPTIONAL = ()
 INPUTS = ("text",)
 POSITIONS = False
 STRATIFY = "label"
@@ -38,6 +37,11 @@ def labels(splits: dict[str, pa.Table]) -> list[str]:
     if all(name.lstrip("-").isdecimal() for name in names):
         return sorted(names, key=int)
     return sorted(names)
+
+
+def counts(table: pa.Table) -> list[tuple[str, int]]:
+    """Labels and how many rows have them, the most frequent first."""
+    return Counter(table["label"].to_pylist()).most_common()
 
 
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.errors import UserError
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("text", "spans")
-OPTIONAL = ()
 INPUTS = ("text",)
 POSITIONS = True
 STRATIFY = None
@@ -36,6 +36,11 @@ def labels(splits: dict[str, pa.Table]) -> list[str]:
     """O, then B- and I- of each kind of entity, sorted."""
     kinds = {span["label"] for table in splits.values() for row in table["spans"].to_pylist() for span in row}
     return ["O", *(f"{place}-{kind}" for kind in sorted(kinds) for place in "BI")]
+
+
+def counts(table: pa.Table) -> list[tuple[str, int]]:
+    """Kinds of entities and how many there are, the most frequent first."""
+    return Counter(span["label"] for row in table["spans"].to_pylist() for span in row).most_common()
 
 
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:

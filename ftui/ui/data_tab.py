@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import json
 import math
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
+from ftui import tasks
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, dividing, glossary, growing, pieces, sources, workshop
+from ftui.ui import charts, dividing, glossary, growing, pieces, readings, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
 PAGE_ROWS = 20
+COUNTED = 20_000  # rows whose entities are counted
 LONGEST_AUTO = 512  # tokens: where `max_length: auto` cuts
 
 
@@ -37,22 +40,20 @@ def choose(data_id: str, chosen: str | None) -> object:
     return chosen if chosen and chosen != data_id else gr.skip()
 
 
-def show(home: Home, lang: str, data_id: str, test_size: float, validation_size: float) -> tuple:
-    """A data set was chosen: (earlier, empty state, group, facts, notes, text column, label column, plan, search, table,
-    page, label chart, length chart, split, findings, shown rows, four controls of the split, which data set is shown)."""
+def show(home: Home, lang: str, data_id: str) -> tuple:
+    """A data set was chosen: (earlier, empty state, group, facts, notes, reading, plan, search, findings, shown rows, four
+    controls of the split). The rest follows the reading."""
     dataset = _open(home, data_id)
     if dataset is None:
-        return (gr.skip(), gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 18))
-    from ftui.data import inspecting, intake
+        return (gr.skip(), gr.HTML(visible=True), gr.Column(visible=False), *([gr.skip()] * 11))
+    from ftui.data import intake
 
     card = dataset.card()
     names = [column["name"] for column in card["columns"]]
-    recognised = inspecting.guess(dataset.table())
-    guessed = recognised["columns"]
     kept = workshop.saved(dataset.path)
-    text, label = (kept["columns"].get(role, guessed.get(role)) for role in ("text", "label"))
+    reading = readings.of(kept["task"], kept["columns"]) if kept["task"] else readings.guess(dataset.path)
     plan = workshop.written(kept["plan"])
-    workshop.save(dataset.path, {"text": text, "label": label}, workshop.read(plan))
+    workshop.save(dataset.path, reading.task, reading.columns, workshop.read(plan))
     facts = [card["encoding"] and card["encoding"].upper().replace("_", "-")]
     facts += [languages.text("n_rows", lang, n=card["rows"]), languages.text("n_columns", lang, n=len(names))]
     return (
@@ -60,50 +61,46 @@ def show(home: Home, lang: str, data_id: str, test_size: float, validation_size:
         gr.HTML(visible=False),
         gr.Column(visible=True),
         pieces.facts(card["name"], [*facts, pieces.size(card["bytes"])]),
-        "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang)) + other_task(recognised, lang),
-        gr.Dropdown(choices=names, value=text),
-        gr.Dropdown(choices=names, value=label),
+        "".join(pieces.notice(note, kind="warn") for note in intake.notes(card, lang)),
+        readings.written(data_id, reading),
         plan,
         "",
-        *view(home, lang, data_id, text, label, "", 1, test_size, validation_size),
         pieces.notice(languages.text("checking", lang)),
         "",
         *dividing.show(kept["plan"], names),
-        data_id,
     )
 
 
-def other_task(recognised: dict, lang: str) -> str:
-    """A data set that is plainly made for a task which this tab does not set up: how it is trained all the same."""
-    task = recognised["task"]
-    if task == "text-classification":
-        return ""
-    name, columns = languages.text("task_" + task.replace("-", "_"), lang), ", ".join(recognised["columns"].values())
-    return pieces.notice(languages.text("other_task", lang, name=name, columns=columns, task=task), kind="info")
+def choose_task(home: Home, lang: str, data_id: str, task: str, form: str = "") -> object:
+    """Another task, or another form of its rows, was chosen: the reading, its columns guessed anew."""
+    dataset = _open(home, data_id)
+    if dataset is None:
+        return gr.skip()
+    return readings.written(data_id, readings.guess(dataset.path, task, tuple(form.split())))
 
 
-def view(
-    home: Home,
-    lang: str,
-    data_id: str,
-    text: str | None,
-    label: str | None,
-    search: str,
-    number: float,
-    test_size: float,
-    validation_size: float,
-) -> tuple:
-    """All that depends on the chosen columns: (table, page, label chart, length chart, split as far as it is known at once)."""
+def choose_columns(home: Home, lang: str, data_id: str, task: str, form: str, *chosen: str | None) -> str:
+    """A column was chosen: the reading."""
+    return readings.written(data_id, readings.with_columns(task, form, chosen))
+
+
+def view(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, test_size: float, validation_size: float) -> tuple:
+    """All that depends on the reading: (task, form, a picker for each role, table, page, label chart, length chart, split as
+    far as it is known at once)."""
+    dataset = _open(home, data_id)
+    if dataset is None:
+        return (*([gr.skip()] * (2 + readings.MOST_ROLES)), "", gr.skip(), "", "", "")
+    now = readings.read(reading)
     return (
-        *view_rows(home, lang, data_id, text, label, search, number),
-        *view_columns(home, lang, data_id, text, label),
-        pieces.split_bar(quick_sizes(home.dataset(data_id), label, test_size, validation_size), lang) if _open(home, data_id) else "",
+        now.task,
+        *readings.controls(now, dataset.table().column_names, lang),
+        *view_rows(home, lang, data_id, reading, search, number),
+        *view_columns(home, lang, data_id, reading),
+        pieces.split_bar(quick_sizes(dataset.path, reading, test_size, validation_size), lang),
     )
 
 
-def view_rows(
-    home: Home, lang: str, data_id: str, text: str | None, label: str | None, search: str, number: float
-) -> tuple:
+def view_rows(home: Home, lang: str, data_id: str, reading: str, search: str, number: float) -> tuple:
     """One page of the table: (table, number of pages as an update of the page field)."""
     dataset = _open(home, data_id)
     if dataset is None:
@@ -116,7 +113,7 @@ def view_rows(
     if here > pages:
         here = pages
         columns, rows, matches = inspecting.rows(dataset.table(), (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
-    marks = {text: languages.text("role_text", lang), label: languages.text("role_label", lang)}
+    marks = {column: readings.role_name(role, lang) for role, column in readings.read(reading).columns.items()}
     heads = [pieces.cell(name, 40) + (f"<mark>{marks[name]}</mark>" if name in marks else "") for name in columns]
     cells = [[pieces.cell(value) for value in row] for row in rows]
     table = pieces.table(heads, cells, none=languages.text("no_match" if search else "no_rows", lang))
@@ -124,74 +121,70 @@ def view_rows(
     return table, gr.Number(label=found, maximum=pages, value=here)
 
 
-def view_columns(home: Home, lang: str, data_id: str, text: str | None, label: str | None) -> tuple:
+def view_columns(home: Home, lang: str, data_id: str, reading: str) -> tuple:
     """(label chart, length chart) for the chosen columns."""
     dataset = _open(home, data_id)
     if dataset is None:
         return "", ""
-    columns = {column["name"] for column in dataset.card()["columns"]}
-    text, label = (name if name in columns else None for name in (text, label))
-    counts = _counts(dataset.path, label) if label else []
-    length = _lengths(dataset.path, text) if text else None
+    counts, length = looked(dataset.path, reading)
     cut = LONGEST_AUTO if length and length["unit"] == "tokens" else None
     shown_lengths = charts.lengths(length, cut, lang) if length else None
     return draw(charts.label_counts(counts, lang)), draw(shown_lengths)
 
 
-def view_split(
-    home: Home, lang: str, data_id: str, text: str | None, label: str | None, test_size: float, validation_size: float, plan: str = ""
-) -> str:
+def view_split(home: Home, lang: str, data_id: str, reading: str, test_size: float, validation_size: float, plan: str = "") -> str:
     """How many rows go where, as a bar."""
     dataset = _open(home, data_id)
     if dataset is None:
         return ""
     try:
-        sizes = split_sizes(dataset.path, text, label, test_size, validation_size, plan)
+        sizes = split_sizes(dataset.path, reading, test_size, validation_size, plan)
     except UserError as problem:
         return pieces.error(problem, lang)
     return pieces.split_bar(sizes, lang)
 
 
 @functools.lru_cache(maxsize=64)
-def split_sizes(
-    path: Path, text: str | None, label: str | None, test_size: float, validation_size: float, plan: str = ""
-) -> dict[str, int]:
+def split_sizes(path: Path, reading: str, test_size: float, validation_size: float, plan: str = "") -> dict[str, int]:
     """Rows of train, validation and test, by the very function that will split them. Of more rows than the report looks
     at they are reckoned from its sample."""
     from ftui.core.recipe import Data
     from ftui.data import intake, preparing
 
-    dataset, content = intake.open_dataset(path), workshop.read(plan)
-    names = dataset.table().column_names
-    if text not in names or label not in names or text == label:
-        return quick_sizes(path, label, test_size, validation_size)
-    now = workshop.sheet(path, text, label, plan)
+    dataset, content, read = intake.open_dataset(path), workshop.read(plan), readings.read(reading)
+    if read.problem("en"):
+        return quick_sizes(path, reading, test_size, validation_size)
+    now = workshop.sheet(path, reading, plan)
+    stratify = tasks.get(read.task).STRATIFY
+    labels = now.table[stratify].to_pylist() if stratify else None
     own = {split: Path(content[f"{split}_path"]) for split in ("validation", "test") if content.get(f"{split}_path")}
     sizes = {"test": test_size, "validation": validation_size} | dict.fromkeys(own, 0.0)
-    made = preparing.divide(now.table, now.labels, Data(path=str(path), **content), sizes, dataset.table())
+    made = preparing.divide(now.table, labels, Data(path=str(path), **content), sizes, dataset.table())
     scale = now.total / max(len(now.raw), 1)
     counts = {name: round(len(made[name]) * scale) for name in ("train", "validation", "test")}
     return counts | {name: intake.open_dataset(folder).card()["rows"] for name, folder in own.items()}
 
 
 @functools.lru_cache(maxsize=64)
-def quick_sizes(path: Path, label: str | None, test_size: float, validation_size: float) -> dict[str, int]:
+def quick_sizes(path: Path, reading: str, test_size: float, validation_size: float) -> dict[str, int]:
     """The same before anything is known of the rows but their labels."""
     from ftui.data import intake, splitting
 
-    table = intake.open_dataset(path).table()
+    table, now = intake.open_dataset(path).table(), readings.read(reading)
     labels, rows = None, table.num_rows
-    if label and label in table.column_names:
-        labels = [name for value in table[label].to_pylist() if (name := splitting.label_text(value)) is not None]
+    column = now.columns.get(tasks.get(now.task).STRATIFY or "")
+    if column in table.column_names:
+        labels = [name for value in table[column].to_pylist() if (name := splitting.label_text(value)) is not None]
         rows = len(labels)
     split = splitting.split_rows(labels, rows, test_size, validation_size, 42)
     return {name: len(split[name]) for name in ("train", "validation", "test")}
 
 
-def use(home: Home, lang: str, data_id: str, text: str | None, label: str | None) -> object:
+def use(home: Home, lang: str, data_id: str, reading: str) -> object:
     """On to Fine-tune, if it is clear what to learn from what."""
-    if not data_id or not text or not label or text == label:
-        gr.Warning(languages.text("choose_columns", lang))
+    problem = readings.read(reading).problem(lang)
+    if not data_id or problem:
+        gr.Warning(escape(problem or languages.text("data_empty_title", lang)))
         return gr.skip()
     return go_to("tune")
 
@@ -206,19 +199,31 @@ def _open(home: Home, data_id: str):
 
 
 @functools.lru_cache(maxsize=64)
-def _counts(path: Path, column: str) -> list[tuple[str, int]]:
-    """A data set never changes, so what was counted once stays true."""
-    from ftui.data import inspecting, intake
+def looked(path: Path, reading: str) -> tuple[list[tuple[str, int]], dict | None]:
+    """(labels and how often they occur, lengths of what a model will read), as far as the columns are chosen; lengths are
+    None where they are not. A data set never changes, so what was counted once stays true."""
+    import pyarrow as pa
 
-    return inspecting.label_counts(intake.open_dataset(path).table(), column)
+    from ftui.data import forms, inspecting, intake, preparing
 
-
-@functools.lru_cache(maxsize=64)
-def _lengths(path: Path, column: str) -> dict:
-    from ftui.data import inspecting, intake
-
+    table, now = intake.open_dataset(path).table(), readings.read(reading)
     tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
-    return inspecting.lengths(intake.open_dataset(path).table(), column, tokenizer if tokenizer.exists() else None)
+    tokenizer = tokenizer if tokenizer.exists() else None
+    columns = {role: column for role, column in now.columns.items() if column in table.column_names}
+    counts = inspecting.label_counts(table, columns["label"]) if "label" in columns else []
+    inputs = tasks.inputs(tasks.get(now.task), columns)
+    if len(inputs) == 1 and inputs[0] in columns:
+        texts = table.select([columns[inputs[0]]])
+    elif now.lacking:
+        return counts, None
+    if not now.lacking and (len(inputs) > 1 or not counts):
+        try:
+            rows, _ = preparing.filled(inspecting.sample(table, COUNTED)[0], columns, forms.wanted(columns))
+        except UserError:  # the findings say it
+            return counts, None
+        counts = counts or tasks.get(now.task).counts(rows)
+        texts = pa.table({"text": list(map(" ".join, zip(*(rows[role].to_pylist() for role in inputs), strict=True)))})
+    return counts, inspecting.lengths(texts, texts.column_names[0], tokenizer)
 
 
 # ---- the page
@@ -232,13 +237,13 @@ def build(page: Page) -> tuple[Choice, View]:
     with gr.Column(visible=False, elem_id="data-view") as content:
         with gr.Column(elem_classes=["sheet"]):
             facts = html(elem_id="data-facts")
+            reading = gr.Textbox("{}", elem_id="data-reading", visible="hidden", container=False, show_label=False)
             with gr.Row():
-                task = [(t("task_text_classification"), "text-classification")]
-                gr.Dropdown(task, value="text-classification", label=t("task"), elem_id="task", min_width=180)
-                text = gr.Dropdown(label=t("text_column"), choices=[], value=None, elem_id="text-column", min_width=180)
-                label = gr.Dropdown(
-                    label=t("label_column"), choices=[], value=None, elem_id="label-column", min_width=180
-                )
+                known_tasks = [(readings.task_name(name, page.lang), name) for name in tasks.TASKS]
+                task = gr.Dropdown(known_tasks, value=known_tasks[0][1], label=t("task"), elem_id="task", min_width=180)
+                form = gr.Dropdown([], label=t("form"), visible=False, elem_id="form", min_width=180)
+                ids = ("text-column", "label-column", "third-column")
+                pickers = [gr.Dropdown([], value=None, visible=False, elem_id=name, min_width=180) for name in ids]
             notes = html(elem_id="data-notes")
             remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])
         mended = workshop.build(page)
@@ -257,7 +262,7 @@ def build(page: Page) -> tuple[Choice, View]:
                 table = html(elem_id="rows", elem_classes=["tall"])
                 number = gr.Number(1, label="", minimum=1, precision=0, elem_id="rows-page", elem_classes=["pager"])
             with gr.Column(scale=2, min_width=280):
-                counts = chart(t("label_counts"), t("label_counts_note"), elem_id="chart-labels")
+                counts = chart(t("label_counts"), t("label_counts_note"), t("no_labels"), elem_id="chart-labels")
                 lengths = chart(t("lengths"), t("lengths_note"), elem_id="chart-lengths")
                 with gr.Column(elem_classes=["sheet", "decision", "inset"]):
                     html(pieces.heading(t("split_title"), t("split_note")))
@@ -275,18 +280,22 @@ def build(page: Page) -> tuple[Choice, View]:
     earlier.input(choose, [page.data, earlier], [page.data], **QUIET)
 
     sizes = [test_size, validation_size]
-    columns = [page.data, text, label]
-    paged = [*columns, search, number]
-    viewed = [table, number, counts, lengths, split]
-    gr.on([text.input, label.input], page.bind(view), [*paged, *sizes], viewed, **LATEST)
+    read = [page.data, reading]
+    viewed = [task, form, *pickers, table, number, counts, lengths, split]
+    paged = [*read, search, number]
+    chosen = [page.data, task, form, *pickers]
+    task.input(page.bind(choose_task), [page.data, task], [reading], **LATEST)
+    form.input(page.bind(choose_task), [page.data, task, form], [reading], **LATEST)
+    gr.on([picker.input for picker in pickers], page.bind(choose_columns), chosen, [reading], **LATEST)
+    reading.change(page.bind(view), [*paged, *sizes], viewed, **LATEST)
     gr.on([search.input, number.input], page.bind(view_rows), paged, [table, number], **LATEST)
-    counted = {"fn": page.bind(view_split), "inputs": [*columns, *sizes, mended.plan], "outputs": [split], **LATEST}
+    counted = {"fn": page.bind(view_split), "inputs": [*read, *sizes, mended.plan], "outputs": [split], **LATEST}
     gr.on([test_size.input, validation_size.input], **counted)
-    workshop.wire(page, mended, text, label, lambda event: event.then(**counted))
-    growing.wire(page, grown, mended, [text, label], sizes, lambda event: event.then(**counted))
+    workshop.wire(page, mended, reading, lambda event: event.then(**counted))
+    growing.wire(page, grown, mended, reading, sizes, lambda event: event.then(**counted))
     dividing.wire(page, divided_by, mended.plan, lambda event: event.then(**counted))
     asked = f"(id) => confirm({json.dumps(t('delete_data_sure'))}) ? id : ''"
     remove.click(page.bind(sources.delete), [page.data], [page.data, notice], js=asked, trigger_mode="multiple", **QUIET)
-    onward.click(page.bind(use), columns, [page.tabs], **QUIET)
-    shown = [earlier, nothing, content, facts, notes, text, label, mended.plan, search, *viewed, mended.findings, mended.panel, *divided_by.all, mended.ready]
-    return Choice(text, label, *sizes), View(show, [page.data, *sizes], shown, by_run=False)
+    onward.click(page.bind(use), read, [page.tabs], **QUIET)
+    shown = [earlier, nothing, content, facts, notes, reading, mended.plan, search, mended.findings, mended.panel, *divided_by.all]
+    return Choice(reading, *sizes), View(show, [page.data], shown, by_run=False)

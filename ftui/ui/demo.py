@@ -11,13 +11,16 @@ from ftui.core.home import Home, starter_models
 from ftui.ui.page import SHOWN, Page, go_to
 
 
-def start(home: Home, lang: str, way: Access = LOCAL) -> tuple:
-    """Import the sample in the reader's language and train on it: (data id, run id, tabs). Raises UserError."""
-    from ftui.data import intake
+def start(home: Home, lang: str, sample: str | None = None, way: Access = LOCAL) -> tuple:
+    """Import a sample (reviews in the reader's language where none is named) and train on it: (data id, run id, tabs).
+    Raises UserError."""
+    from ftui.data import inspecting, intake
 
-    sample = starter_models().parent / "samples" / f"{lang}_reviews.csv"
-    dataset = intake.import_file(sample, home, name=sample.name)
-    made = recipe.build({"data": {"path": str(dataset.path)}, "strategy": {"name": "full"}})
+    file = starter_models().parent / "samples" / (sample or f"{lang}_reviews.csv")
+    dataset = intake.import_file(file, home, name=file.name)
+    guessed = inspecting.guess(dataset.table())
+    data = {"path": str(dataset.path), "columns": guessed["columns"]}
+    made = recipe.build({"task": guessed["task"], "data": data, "strategy": {"name": "full"}})
     return dataset.id, jobs.start_training(made, home, way=way).id, go_to("log")
 
 
@@ -25,7 +28,7 @@ def button(page: Page, elem_id: str) -> gr.Button:
     """The button that does it."""
 
     def begin(home: Home, lang: str) -> tuple:
-        return start(home, lang, page.way)
+        return start(home, lang, way=page.way)
 
     go = gr.Button(page.t("demo"), variant="primary", elem_id=elem_id, elem_classes=["demo"])
     go.click(page.bind(begin), [], [page.data, page.run, page.tabs], **SHOWN)

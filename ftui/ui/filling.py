@@ -14,9 +14,8 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import form, pieces, workshop
+from ftui.ui import form, pieces, readings, workshop
 
-TASK = "text-classification"  # what the form is for
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
 
 
@@ -28,19 +27,11 @@ def read(text: str, where: str = "recipe.yaml") -> Recipe:
     data = content.setdefault("data", {})
     if isinstance(data, dict):
         data.setdefault("path", "-")
-    made = recipes.build(content, where)
-    _fits(made)
-    return made
-
-
-def _fits(made: Recipe) -> None:
-    """Raise UserError for a recipe that the form cannot show."""
-    if made.task != TASK:
-        raise UserError("form_task", task=made.task)
+    return recipes.build(content, where)
 
 
 def load(home: Home, lang: str, data_id: str, text: str | None, way: Access = LOCAL) -> tuple:
-    """(notice, columns and shares as in `choices`, controls as in `fill`); what is wrong is said, and nothing changes."""
+    """(notice, reading and shares as in `choices`, controls as in `fill`); what is wrong is said, and nothing changes."""
     if not (text or "").strip():
         return _refused(pieces.notice(languages.text("paste_first", lang), kind="warn"))
     try:
@@ -70,7 +61,7 @@ def load_file(home: Home, lang: str, data_id: str, path: str | None, way: Access
 
 
 def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access = LOCAL) -> tuple:
-    """Start from an earlier run: (notice, data id, run whose columns are still to be set, columns and shares, controls).
+    """Start from an earlier run: (notice, data id, run whose reading is still to be set, reading and shares, controls).
 
     Where the data set changes, the Data tab guesses its columns anew; `settle` sets the run's own after that.
     """
@@ -78,7 +69,6 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
         return "", gr.skip(), "", *_nothing()
     run = home.run(run_id)
     made = recipes.load(run.recipe)
-    _fits(made)
     about = jobs.summary(run)
     own = Path(made.data.path).name
     try:
@@ -89,24 +79,30 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
         languages.text("clone_filled", lang, name=about["name"]), languages.text("clone_next" if own else "clone_no_data", lang)
     )
     if own and own != data_id:
-        return notice, own, run.id, *([gr.skip()] * 4), *fill(made, way)
+        return notice, own, run.id, *([gr.skip()] * 3), *fill(made, way)
     return notice, gr.skip(), "", *choices(home, own or data_id, made), *fill(made, way)
 
 
 def settle(home: Home, lang: str, data_id: str, pending: str) -> tuple:
-    """After another data set was opened for a run: (nothing pending, columns and shares of that run)."""
+    """After another data set was opened for a run: (nothing pending, reading and shares of that run)."""
     if not pending:
-        return "", *([gr.skip()] * 4)
+        return "", *([gr.skip()] * 3)
     return "", *choices(home, data_id, recipes.load(home.run(pending).recipe))
 
 
 def choices(home: Home, data_id: str, made: Recipe) -> tuple:
-    """(text column, label column, test share, validation share) as a recipe says, as far as the data set has them."""
+    """(reading, test share, validation share) as a recipe says, as far as the data set has its columns; one that names
+    neither task nor columns leaves the reading as it is."""
     workshop.keep(home, data_id, workshop.plan_of(made))
-    names = _columns(home, data_id)
-    columns = (made.data.columns.get(role) for role in ("text", "label"))
     shares = (min(max(share, SHARES[0]), SHARES[1]) for share in (made.data.test_size, made.data.validation_size))
-    return *(name if name in names else gr.skip() for name in columns), *shares
+    columns, names = made.data.columns, _columns(home, data_id)
+    if "task" not in made.model_fields_set and not columns or not names:
+        return gr.skip(), *shares
+    reading = readings.of_recipe(made, names)
+    if reading.lacking:
+        guessed = readings.guess(home.dataset(data_id), reading.task, reading.form if reading.columns else ())
+        reading = readings.of(made.task, guessed.columns | reading.columns)
+    return readings.written(data_id, reading), *shares
 
 
 def fill(made: Recipe, way: Access = LOCAL) -> list:
@@ -141,7 +137,7 @@ def _columns(home: Home, data_id: str) -> list[str]:
 
 
 def _nothing() -> list[Any]:
-    return [gr.skip()] * (4 + len(form.FIELDS))
+    return [gr.skip()] * (3 + len(form.FIELDS))
 
 
 def _refused(notice: str) -> tuple:

@@ -14,7 +14,7 @@ import gradio as gr
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.ui import pieces, workshop
+from ftui.ui import pieces, readings, workshop
 from ftui.ui.page import LATEST, QUIET, Page, html
 
 BALANCE = ("none", "oversample", "undersample")
@@ -30,26 +30,27 @@ def change_balance(home: Home, lang: str, data_id: str, plan: str, balance: str)
     return made
 
 
-def show(home: Home, lang: str, data_id: str, text: str | None, label: str | None, test: float, validation: float, plan: str) -> tuple:
-    """After any change: (way of balancing, training rows of each class before and after)."""
+def show(home: Home, lang: str, data_id: str, reading: str, test: float, validation: float, plan: str) -> tuple:
+    """After any change: (section, seen where rows have one label each; way of balancing, training rows of each class before
+    and after)."""
     balance = workshop.read(plan).get("balance", "none")
     try:
         folder = home.dataset(data_id) if data_id else None
-        ready = folder and text and label and text != label and balance != "none"
-        counts = class_counts(folder, text, label, test, validation, plan) if ready else []
+        ready = folder and balance != "none" and not readings.read(reading).problem(lang)
+        counts = class_counts(folder, reading, test, validation, plan) if ready else []
     except UserError:  # said where the split is shown
         counts = []
-    return balance, _table(counts, lang)
+    return gr.Column(visible="label" in readings.read(reading).form), balance, _table(counts, lang)
 
 
 @functools.lru_cache(maxsize=32)
-def class_counts(folder: Path, text: str, label: str, test: float, validation: float, plan: str) -> list[tuple[str, int, int]]:
+def class_counts(folder: Path, reading: str, test: float, validation: float, plan: str) -> list[tuple[str, int, int]]:
     """(label, training rows, rows that are learned from), the largest class first. Of more rows than the report looks at
     they are those of its sample."""
     from ftui.core.recipe import Data
     from ftui.data import balancing, intake, preparing
 
-    content, now = workshop.read(plan), workshop.sheet(folder, text, label, plan)
+    content, now = workshop.read(plan), workshop.sheet(folder, reading, plan)
     if now.labels is None:
         return []
     sizes = {"test": test, "validation": validation} | {s: 0.0 for s in ("test", "validation") if content.get(f"{s}_path")}
@@ -81,6 +82,7 @@ def _table(counts: list[tuple[str, int, int]], lang: str) -> str:
 
 @dataclass(frozen=True)
 class Controls:
+    section: gr.Column
     balance: gr.Radio
     counts: gr.HTML
 
@@ -88,18 +90,18 @@ class Controls:
 def build(page: Page) -> Controls:
     """Lay out the section."""
     t = page.t
-    with gr.Column(elem_classes=["sheet"], elem_id="growing"):
+    with gr.Column(elem_classes=["sheet"], elem_id="growing") as section:
         html(pieces.heading(t("growing_title"), t("growing_note")))
         ways = [(t("balance_" + name), name) for name in BALANCE]
         balance = gr.Radio(ways, value="none", label=t("balance"), info=t("balance_weights"), elem_id="balance")
         counts = html(elem_id="class-counts")
-    return Controls(balance, counts)
+    return Controls(section, balance, counts)
 
 
-def wire(page: Page, controls: Controls, mended: workshop.Controls, columns: list, sizes: list, then: Callable) -> None:
-    """What happens on changes. `columns`: text, label; `sizes`: test, validation; `then(event)` adds what follows."""
+def wire(page: Page, controls: Controls, mended: workshop.Controls, reading: gr.Textbox, sizes: list, then: Callable) -> None:
+    """What happens on changes. `sizes`: test, validation; `then(event)` adds what follows."""
     c = controls
-    shown = [c.balance, c.counts]
-    events = [mended.plan.change, mended.ready.change, *(part.input for part in (*columns, *sizes))]
-    gr.on(events, page.bind(show), [page.data, *columns, *sizes, mended.plan], shown, **LATEST)
+    shown = [c.section, c.balance, c.counts]
+    events = [mended.plan.change, reading.change, *(part.input for part in sizes)]
+    gr.on(events, page.bind(show), [page.data, reading, *sizes, mended.plan], shown, **LATEST)
     then(c.balance.input(page.bind(change_balance), [page.data, mended.plan, c.balance], [mended.plan], **QUIET))

@@ -21,10 +21,10 @@ BROWSER = {"queue": False, "api_visibility": "private", "show_progress": "hidden
 
 @dataclass(frozen=True)
 class Choice:
-    """The controls in which the way of reading the data set is chosen: made by the Data tab, read by Fine-tune."""
+    """The controls in which the way of reading the data set is chosen: made by the Data tab, read by Fine-tune. `reading` has
+    what ftui.ui.readings writes."""
 
-    text: gr.Dropdown
-    label: gr.Dropdown
+    reading: gr.Textbox
     test_size: gr.Slider
     validation_size: gr.Slider
 

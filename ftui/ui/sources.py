@@ -7,6 +7,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -15,9 +16,13 @@ from ftui.core import languages
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home
-from ftui.ui import demo, pieces, workshop
+from ftui.ui import demo, pieces, readings, workshop
 
-SAMPLES = {"zh_reviews.csv": "sample_zh", "en_reviews.csv": "sample_en"}
+SAMPLES = {  # task -> a file in Chinese, and one in English
+    "text-classification": ("zh_reviews.csv", "en_reviews.csv"),
+    "token-classification": ("zh_entities.jsonl", "en_entities.conll"),
+    "question-answering": ("zh_questions.json", "en_questions.csv"),
+}
 TELL_ROWS = 50_000  # a file with fewer is there before anybody could read how far it is
 _SPLITS = {
     "test": re.compile(r"(?<![a-z])test(?![a-z])|测试", re.I),
@@ -31,9 +36,29 @@ def samples_folder() -> Path:
     return Path(__file__).parents[2] / "assets" / "samples"
 
 
-def add_sample(home: Home, lang: str, name: str) -> tuple:
-    """Import one of SAMPLES; (data id, notice)."""
-    return _told(lambda: _file(home, samples_folder() / name, LOCAL), lang) if name in SAMPLES else (gr.skip(), gr.skip())
+def add_sample(home: Home, lang: str, picked: str, way: Access = LOCAL) -> tuple:
+    """Import one of SAMPLES, and train on it where `train:` stands before its name: (data id, notice, run id, tabs)."""
+    verb, _, name = picked.rpartition(":")
+    if not any(name in files for files in SAMPLES.values()):
+        return (gr.skip(),) * 4
+    if verb:
+        data_id, run_id, tabs = demo.start(home, lang, name, way)
+        return data_id, "", run_id, tabs
+    return *_told(lambda: _file(home, samples_folder() / name, LOCAL), lang), gr.skip(), gr.skip()
+
+
+def _samples(lang: str) -> str:
+    """The samples of all tasks as buttons: one looks at it, the one beside it trains at once."""
+    rows = []
+    for task, files in SAMPLES.items():
+        buttons = ""
+        for name, words in zip(files, ("sample_zh", "sample_en"), strict=True):
+            label, stem = languages.text(words, lang), name.partition(".")[0]
+            hint = escape(languages.text("sample_train", lang, task=readings.task_name(task, lang), sample=label))
+            buttons += f'<span class="sample"><button data-pick="{name}" id="sample-{stem}">{label}</button>'
+            buttons += f'<button data-pick="train:{name}" id="train-{stem}" class="go" title="{hint}" aria-label="{hint}">▶</button></span>'
+        rows.append(f"<dt>{readings.task_name(task, lang)}</dt><dd>{buttons}</dd>")
+    return f'<dl class="ft samples">{"".join(rows)}</dl>'
 
 
 def add_files(home: Home, lang: str, paths: str | Sequence[str] | None, way: Access = LOCAL) -> Iterator[tuple]:
@@ -154,7 +179,7 @@ def _several(home: Home, lang: str, paths: Sequence[Path], way: Access, progress
     folder = home.dataset(main)
     before = workshop.saved(folder)
     kept = {name: value for name, value in before["plan"].items() if not name.endswith("_path")}
-    workshop.save(folder, before["columns"], {**kept, **others})
+    workshop.save(folder, before["task"], before["columns"], {**kept, **others})
     if not others:
         return main, ""
     names = ", ".join(parts[split].name for split in ids)
@@ -174,10 +199,9 @@ def build(page) -> tuple[gr.HTML, gr.Dropdown]:
                 html(f'<div class="ft sub">{t("drop_formats")}</div>')
             with gr.Column(scale=2, min_width=260):
                 html(pieces.heading(t("no_file_title"), t("no_file_text")))
-                buttons = "".join(f'<button data-pick="{name}" id="sample-{name[:2]}">{t(key)}</button>' for name, key in SAMPLES.items())
-                samples = pickable(f'<div class="ft quotes">{buttons}</div>', elem_id="samples")
-                html(f'<div class="ft sub">{t("demo_note")}</div>')
+                samples = pickable(_samples(page.lang), elem_id="samples")
                 demo.button(page, "demo-data")
+                html(f'<div class="ft sub">{t("demo_note")}</div>')
                 earlier = gr.Dropdown(label=t("earlier_data"), choices=[], value=None, visible=False, elem_id="earlier-data")
         with gr.Accordion(t("more_sources"), open=False, elem_id="more-sources"):
             with gr.Row():
@@ -204,8 +228,11 @@ def build(page) -> tuple[gr.HTML, gr.Dropdown]:
     def open_named(home: Home, lang: str, name: str) -> tuple:
         return add_named(home, lang, name, page.way)
 
+    def sample(home: Home, lang: str, picked: str) -> tuple:
+        return add_sample(home, lang, picked, page.way)
+
     drop.upload(page.bind(dropped), [drop], [page.data, notice, drop], **SHOWN)
-    samples.click(page.bind(add_sample, event=True), [], [page.data, notice], **SHOWN)
+    samples.click(page.bind(sample, event=True), [], [page.data, notice, page.run, page.tabs], **SHOWN)
     paste.click(page.bind(paste_rows), [pasted], [page.data, notice], **SHOWN)
     gr.on([named.submit, open_.click], page.bind(open_named), [named], [page.data, notice], **SHOWN)
     return notice, earlier

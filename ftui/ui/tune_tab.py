@@ -18,7 +18,7 @@ from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.recipe import Recipe
-from ftui.ui import filling, form, glossary, model_facts, pieces, workshop
+from ftui.ui import filling, form, glossary, model_facts, pieces, readings, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
@@ -27,40 +27,53 @@ OWN = ("strategy.n", "strategy.layer_decay", "strategy.layers_per_epoch")  # see
 # ---- handlers
 
 
-def make_recipe(home: Home, data_id: str, columns: tuple, shares: tuple, values: tuple) -> Recipe:
-    """The recipe that the page describes. `columns`: text, label; `shares`: test, validation. Raises UserError."""
+def make_recipe(home: Home, data_id: str, reading: str, shares: tuple, values: tuple) -> Recipe:
+    """The recipe that the page describes. `shares`: test, validation. Raises UserError."""
     if not data_id:
         raise UserError("no_data_chosen")
     content = form.content(form.named(values))
-    roles = {role: name for role, name in zip(("text", "label"), columns, strict=True) if name}
-    content["data"] |= {"path": str(home.dataset(data_id)), "columns": roles}
+    read = readings.read(reading)
+    content["task"] = read.task
+    content["data"] |= {"path": str(home.dataset(data_id)), "columns": read.columns}
     content["data"] |= {"test_size": shares[0], "validation_size": shares[1]}
     content["data"] |= workshop.saved(home.dataset(data_id))["plan"]
+    if "label" not in read.form:
+        content["data"].pop("balance", None)  # there are no classes, and the tab does not show it
     return recipe.build(content)
 
 
 def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """After any change: (learning rate, recipe as YAML, notice, the LoRA group, settings that only some strategies have (OWN),
     epochs, outlook, Python script)."""
-    columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
+    reading, shares, values = inputs[0], inputs[1:3], inputs[3:]
     strategy = form.named(values)["strategy.name"]
     known = recipe.STRATEGIES[strategy].model_fields
     own = gr.Column(visible=strategy == "lora"), *(gr.update(visible=name.partition(".")[2] in known) for name in OWN)
     if not data_id:
         return gr.skip(), "", "", *own, gr.skip(), "", ""
     try:
-        made = make_recipe(home, data_id, columns, shares, values)
+        made = make_recipe(home, data_id, reading, shares, values)
         folder = home.dataset(data_id)
-        script = jobs.script_of(made, folder, way)
+        script = _script(made, folder, way, lang)
     except UserError as problem:
         return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip(), "", gr.skip()
     from ftui.data import intake
 
     known = known_model(made.model, way)
     rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
-    outlook = model_facts.outlook(made, known, rows, model_facts.labels_of(folder, columns[1]), lang)
+    outlook = model_facts.outlook(made, known, rows, model_facts.labels_of(folder, made.data.columns.get("label")), lang)
     rate, epochs = _learning_rate(made, known, lang), _epochs(made, rows, lang)
     return rate, recipe.dump(made), "", *own, epochs, outlook, script
+
+
+def _script(made: Recipe, folder: Path, way: Access, lang: str) -> str:
+    """The plain Python script, or a comment that there is none for this task."""
+    try:
+        return jobs.script_of(made, folder, way)
+    except UserError as problem:
+        if problem.code != "script_task":
+            raise
+        return f"# {problem.message(lang)}\n# {problem.hint(lang)}\n"
 
 
 def known_model(model: str, way: Access) -> Known:
@@ -70,13 +83,13 @@ def known_model(model: str, way: Access) -> Known:
     return base_models.find(model, folders=way.mode == "local")
 
 
-def about_model(home: Home, lang: str, data_id: str, text: str | None, model: str | None, way: Access = LOCAL) -> Iterator[str]:
+def about_model(home: Home, lang: str, data_id: str, reading: str, model: str | None, way: Access = LOCAL) -> Iterator[str]:
     """The line about a model: at once what this machine knows, then, of one that it does not know, what the Hub says."""
     model = (model or "").strip()
     if not model:
         yield ""
         return
-    written = _language(home, data_id, text)
+    written = _language(home, data_id, reading)
     known = known_model(model, way)
     if known.kind != "hub" or known.config or not base_models.HUB_ID.fullmatch(model) or way.mode == "demo":
         yield model_facts.line(known, written, lang)
@@ -86,9 +99,10 @@ def about_model(home: Home, lang: str, data_id: str, text: str | None, model: st
     yield model_facts.line(known, written, lang, problem)
 
 
-def _language(home: Home, data_id: str, text: str | None) -> str | None:
+def _language(home: Home, data_id: str, reading: str) -> str | None:
+    first = next(iter(readings.read(reading).columns.values()), None)
     try:
-        return model_facts.language_of(home.dataset(data_id), text) if data_id else None
+        return model_facts.language_of(home.dataset(data_id), first) if data_id else None
     except UserError:
         return None
 
@@ -131,9 +145,9 @@ def explain(problem: UserError, lang: str) -> str:
 
 def start(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """Start the training: (notice, run id, tabs). What is wrong is said at the place, and nothing starts."""
-    columns, shares, values = inputs[:2], inputs[2:4], inputs[4:]
+    reading, shares, values = inputs[0], inputs[1:3], inputs[3:]
     try:
-        run = jobs.start_training(make_recipe(home, data_id, columns, shares, values), home, way=way)
+        run = jobs.start_training(make_recipe(home, data_id, reading, shares, values), home, way=way)
     except UserError as problem:
         return explain(problem, lang), gr.skip(), gr.skip()
     return "", run.id, go_to("log")
@@ -151,11 +165,11 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
-    text, label = inputs[:2]
-    facts = [languages.text("n_rows", lang, n=card["rows"]), f"{text or '?'} → {label or '?'}"]
+    read = readings.read(inputs[0])
+    facts = [readings.task_name(read.task, lang), languages.text("n_rows", lang, n=card["rows"]), readings.arrow(read)]
     line = pieces.facts(card["name"], facts)
-    model = form.named(inputs[4:])["model"]
-    about = model_facts.line(known_model(model, way), _language(home, data_id, text), lang) if model else ""
+    model = form.named(inputs[3:])["model"]
+    about = model_facts.line(known_model(model, way), _language(home, data_id, inputs[0]), lang) if model else ""
     previewed = preview(home, lang, data_id, *inputs, way=way)
     return line, gr.HTML(visible=False), gr.Column(visible=True), earlier, about, *previewed
 
@@ -225,14 +239,14 @@ def build(page: Page, choice: Choice) -> View:
             go = gr.Button(t("start_training"), variant="primary", size="lg", elem_id="start-training")
 
     ordered = [controls[name] for name in form.FIELDS]
-    chosen = [choice.text, choice.label, choice.test_size, choice.validation_size]
+    chosen = [choice.reading, choice.test_size, choice.validation_size]
     inputs = [page.data, *chosen, *ordered]
     previewed = [controls["training.learning_rate"], yaml, notice, lora, *(controls[name] for name in OWN), controls["training.num_train_epochs"]]
     previewed += [outlook, script]
     seen = page.bind(partial(preview, way=page.way))
     described = page.bind(partial(about_model, way=page.way))
     gr.on([control.input for control in ordered], seen, inputs, previewed, **LATEST)
-    asked = {"fn": described, "inputs": [page.data, choice.text, controls["model"]], "outputs": [about]}
+    asked = {"fn": described, "inputs": [page.data, choice.reading, controls["model"]], "outputs": [about]}
     controls["model"].input(**asked, **LATEST).then(seen, inputs, previewed, **QUIET)
 
     paste, read, upload, told = loading

@@ -1,7 +1,8 @@
 """The data workshop on the Data tab: what is odd about the rows, the steps that mend it, rows before and after.
 
-What was chosen is kept beside the data set (`plan.json`), so that it is there again after a reload. A plan is a part of
-the recipe's `data` as plain data: {"clean": [...], "test_path": ...}; the page holds it as JSON.
+What was chosen is kept beside the data set (`plan.json`), so that it is there again after a reload: how it is read
+(see ftui.ui.readings), and the plan, a part of the recipe's `data` as plain data: {"clean": [...], "test_path": ...}. The
+page holds both as JSON.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import yaml
 
+from ftui import tasks
 from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models, write_json
 from ftui.core.steps import CLEAN, build_steps
-from ftui.ui import pieces
+from ftui.ui import pieces, readings
 from ftui.ui.page import LATEST, QUIET, Page, html, pickable
 
 if TYPE_CHECKING:
@@ -38,27 +40,34 @@ _MARKS = {"bad": "✕", "warn": "!", "info": "i"}
 
 
 def saved(folder: Path) -> dict:
-    """{"columns", "plan"} as they were left, each perhaps empty."""
+    """{"task", "columns", "plan"} as they were left; no task and nothing in the others where nothing was."""
     try:
         content = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         read(json.dumps(content["plan"]))
-        return content
+        return {"task": next(iter(tasks.TASKS)) if content["columns"] else None, **content}
     except (OSError, ValueError, KeyError, TypeError, UserError):
-        return {"columns": {}, "plan": {}}
+        return {"task": None, "columns": {}, "plan": {}}
 
 
-def save(folder: Path, columns: dict, plan: dict) -> None:
+def save(folder: Path, task: str | None, columns: dict, plan: dict) -> None:
     """Keep what was chosen."""
-    content = {"columns": columns, "plan": plan}
+    content = {"task": task, "columns": columns, "plan": plan}
     if saved(folder) != content:
         write_json(folder / "plan.json", content)
+
+
+def save_reading(folder: Path, reading: str, plan: dict) -> None:
+    """Keep it, as the page holds the reading."""
+    now = readings.read(reading)
+    save(folder, now.task, now.columns, plan)
 
 
 def keep(home: Home, data_id: str, plan: str) -> None:
     """Keep a plan that has changed; the columns stay."""
     folder = _folder(home, data_id)
     if folder is not None:
-        save(folder, saved(folder)["columns"], read(plan))
+        kept = saved(folder)
+        save(folder, kept["task"], kept["columns"], read(plan))
 
 
 def plan_of(made: Recipe) -> str:
@@ -83,58 +92,45 @@ def written(plan: dict) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def sheet(folder: Path, text: str, label: str, plan: str) -> Sheet:
-    """The rows after the plan's steps. Raises UserError where a pattern takes too long."""
+def sheet(folder: Path, reading: str, plan: str) -> Sheet:
+    """The rows after the plan's steps. Raises UserError where they cannot be read so, and where a pattern takes too long."""
     from ftui.data import intake, report
 
     content = read(plan)
     own = {split: content.get(f"{split}_path") for split in ("validation", "test")}
     others = {split: intake.open_dataset(Path(path)) for split, path in own.items() if path}
     tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
-    columns = {"text": text, "label": label}
     steps = build_steps(content.get("clean", []))
+    columns = readings.read(reading).columns
     return report.look(intake.open_dataset(folder), columns, steps, others, tokenizer if tokenizer.exists() else None)
 
 
 @functools.lru_cache(maxsize=8)
-def report_of(folder: Path, text: str, label: str, plan: str) -> Report:
+def report_of(folder: Path, reading: str, plan: str) -> Report:
     """The findings on them."""
     from ftui.data import report
 
-    return report.make(sheet(folder, text, label, plan))
+    return report.make(sheet(folder, reading, plan))
 
 
-def inspect(home: Home, lang: str, data_id: str, text: str | None, label: str | None, plan: str) -> tuple:
+def inspect(home: Home, lang: str, data_id: str, reading: str, plan: str) -> tuple:
     """After any choice: (findings, steps). What was chosen is kept."""
     folder = _folder(home, data_id)
     if folder is None:
         return "", ""
-    problem = _unfit(text, label)
+    now, content = readings.read(reading), read(plan)
+    save(folder, now.task, now.columns, content)
+    problem = now.problem(lang)
     if problem:
-        return pieces.notice(languages.text(problem, lang), kind="warn" if problem == "choose_columns" else "bad"), ""
-    save(folder, {"text": text, "label": label}, read(plan))
+        return pieces.notice(problem, kind="warn"), ""
     try:
-        found, now = report_of(folder, text, label, plan), sheet(folder, text, label, plan)
+        found, rows = report_of(folder, reading, plan), sheet(folder, reading, plan)
+        if rows.labels is None:  # the report itself looks at labels
+            tasks.get(now.task).check({"train": rows.table}, now.columns)
     except UserError as error:
-        return pieces.error(error, lang), _steps([], read(plan).get("clean", []), lang)
-    counts = [(len(o.changed), len(o.dropped)) for o in now.outcomes]
-    return _findings(found, read(plan), lang), _steps(counts, read(plan).get("clean", []), lang)
-
-
-def begin(home: Home, lang: str, data_id: str) -> tuple:
-    """A data set is shown: (findings, steps). The columns are those that are kept: the page's own may be on their way."""
-    folder = _folder(home, data_id)
-    if folder is None:
-        return "", ""
-    kept = saved(folder)
-    text, label = (kept["columns"].get(role) for role in ("text", "label"))
-    return inspect(home, lang, data_id, text, label, written(kept["plan"]))
-
-
-def _unfit(text: str | None, label: str | None) -> str | None:
-    if not text or not label:
-        return "choose_columns"
-    return "same_column" if text == label else None
+        return pieces.error(error, lang), _steps([], content.get("clean", []), lang)
+    counts = [(len(o.changed), len(o.dropped)) for o in rows.outcomes]
+    return _findings(found, content, lang), _steps(counts, content.get("clean", []), lang)
 
 
 def _folder(home: Home, data_id: str) -> Path | None:
@@ -211,23 +207,27 @@ def _marked(text: str, other: str, kind: str) -> str:
     return f'<div class="clamp">{"".join(parts)}</div>'
 
 
-def finding_rows(folder: Path, text: str, label: str, plan: str, kind: str, lang: str) -> str:
+def finding_rows(folder: Path, reading: str, plan: str, kind: str, lang: str) -> str:
     """The rows behind a finding."""
-    now = sheet(folder, text, label, plan)
-    found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == kind), None)
+    now = sheet(folder, reading, plan)
+    found = next((f for f in report_of(folder, reading, plan).findings if f.kind == kind), None)
     if found is None:
         return ""
     place = {row: i for i, row in enumerate(now.numbers.tolist())}
     rows = found.rows[:SHOWN_ROWS].tolist()
-    cells = now.raw.take([place[row] for row in rows]).select([text, label]).to_pylist()
+    columns = now.columns
+    cells = now.raw.take([place[row] for row in rows]).select(list(columns.values())).to_pylist()
     title = languages.text("rows_shown", lang, n=len(rows), all=len(found.rows)) + " · " + found.sentence(lang)
-    shown = [[f"{row + 1:,}", pieces.cell(cell[text]), pieces.pill(cell[label])] for row, cell in zip(rows, cells, strict=True)]
-    return _panel(title, [languages.text("row", lang), text, label], shown, lang)
+    shown = [
+        [f"{row + 1:,}", *((pieces.pill if role == "label" else pieces.cell)(cell[column]) for role, column in columns.items())]
+        for row, cell in zip(rows, cells, strict=True)
+    ]
+    return _panel(title, [languages.text("row", lang), *columns.values()], shown, lang)
 
 
-def step_rows(folder: Path, text: str, label: str, plan: str, number: int, lang: str) -> str:
+def step_rows(folder: Path, reading: str, plan: str, number: int, lang: str) -> str:
     """Rows that a step changed or dropped, before and after."""
-    now = sheet(folder, text, label, plan)
+    now = sheet(folder, reading, plan)
     if number >= len(now.outcomes):
         return ""
     outcome = now.outcomes[number]
@@ -239,10 +239,12 @@ def step_rows(folder: Path, text: str, label: str, plan: str, number: int, lang:
         was, is_ = old[row], new[row]
         rows.append([f"{row + 1:,}", *(_marked(a, b, kind) for a, b, kind in ((was[0], is_[0], "gone"), (is_[0], was[0], "new"))), _labels(was[1], is_[1])])
     gone = f'<span class="dropped">{escape(languages.text("row_dropped", lang))}</span>'
-    rows += [[f"{row + 1:,}", pieces.cell(old[row][0]), gone, pieces.pill(old[row][1])] for row in dropped]
+    rows += [[f"{row + 1:,}", pieces.cell(old[row][0]), gone, _labels(old[row][1], old[row][1])] for row in dropped]
     name = languages.step(outcome.step.name, lang)[0]
     title = f"{name} · {languages.text('step_done', lang, changed=len(outcome.changed), dropped=len(outcome.dropped))}"
     heads = [languages.text(key, lang) for key in ("row", "before", "after", "label")]
+    if now.labels is None:
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
     return _panel(title, heads, rows[: 2 * SHOWN_ROWS], lang)
 
 
@@ -251,38 +253,42 @@ def _labels(was: str, now: str) -> str:
 
 
 def _by_row(table) -> dict[int, tuple[str, str]]:
-    return {row: (text, label) for row, text, label in zip(*(table[name].to_pylist() for name in ("row", "text", "label")), strict=True)}
+    """{number: (text, label)}; the label is empty where rows have none."""
+    from ftui.data import cleaning
+
+    labels = table["label"].to_pylist() if "label" in table.column_names else [""] * len(table)
+    return {row: (text, label) for row, text, label in zip(table["row"].to_pylist(), cleaning.texts(table), labels, strict=True)}
 
 
 # ---- clicks
 
 
-def act(home: Home, lang: str, pick: str, data_id: str, text: str | None, label: str | None, plan: str) -> tuple:
+def act(home: Home, lang: str, pick: str, data_id: str, reading: str, plan: str) -> tuple:
     """A button of a finding or a step was clicked: (plan, rows that are shown)."""
     verb, _, what = pick.partition(":")
     folder = _folder(home, data_id)
-    if verb == "close" or folder is None or not text or not label:
+    if verb == "close" or folder is None or readings.read(reading).problem(lang):
         return gr.skip(), ""
     if verb == "rows":
-        return gr.skip(), finding_rows(folder, text, label, plan, what, lang)
+        return gr.skip(), finding_rows(folder, reading, plan, what, lang)
     if verb == "see":
-        return gr.skip(), step_rows(folder, text, label, plan, int(what), lang)
+        return gr.skip(), step_rows(folder, reading, plan, int(what), lang)
     content = read(plan)
     steps = list(content.get("clean", []))
     if verb == "cure":
-        found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == what), None)
+        found = next((f for f in report_of(folder, reading, plan).findings if f.kind == what), None)
         if found and found.cure:
             steps.append(found.cure)
     elif verb == "set":
-        found = next((f for f in report_of(folder, text, label, plan).findings if f.kind == what), None)
+        found = next((f for f in report_of(folder, reading, plan).findings if f.kind == what), None)
         content |= (found and found.setting) or {}
     elif verb in ("up", "down", "remove") and int(what) < len(steps):
         step = steps.pop(int(what))
         if verb != "remove":
             steps.insert(max(0, int(what) + (1 if verb == "down" else -1)), step)
     made = written({**content, "clean": steps})
-    save(folder, {"text": text, "label": label}, read(made))
-    return made, step_rows(folder, text, label, made, len(steps) - 1, lang) if verb == "cure" else ""
+    save_reading(folder, reading, read(made))
+    return made, step_rows(folder, reading, made, len(steps) - 1, lang) if verb == "cure" else ""
 
 
 def step_settings(lang: str, name: str | None) -> list:
@@ -335,10 +341,9 @@ def _typed(field: str, value: str) -> object:
 
 @dataclass(frozen=True)
 class Controls:
-    """Parts of the page: `plan` is what Fine-tune reads, `ready` the data set that is shown."""
+    """Parts of the page: `plan` is what Fine-tune reads."""
 
     plan: gr.Textbox
-    ready: gr.Textbox
     findings: gr.HTML
     steps: gr.HTML
     panel: gr.HTML
@@ -353,7 +358,7 @@ def build(page: Page) -> Controls:
     """Lay out findings, steps and the rows behind them."""
     t = page.t
     hidden = {"visible": "hidden", "container": False, "show_label": False}
-    plan, ready = gr.Textbox("{}", elem_id="data-plan", **hidden), gr.Textbox("", elem_id="data-ready", **hidden)
+    plan = gr.Textbox("{}", elem_id="data-plan", **hidden)
     with gr.Column(elem_classes=["sheet"]):
         html(pieces.heading(t("findings_title"), t("findings_note")))
         findings = pickable(elem_id="data-findings")
@@ -367,16 +372,15 @@ def build(page: Page) -> Controls:
         about = html(elem_id="step-about")
         notice = html(elem_id="step-notice")
         panel = pickable(elem_id="data-panel")
-    return Controls(plan, ready, findings, steps, panel, chosen, settings, about, add_, notice)
+    return Controls(plan, findings, steps, panel, chosen, settings, about, add_, notice)
 
 
-def wire(page: Page, controls: Controls, text: gr.Dropdown, label: gr.Dropdown, then: Callable) -> None:
+def wire(page: Page, controls: Controls, reading: gr.Textbox, then: Callable) -> None:
     """What happens on clicks and changes; `then(event)` adds what else follows when the steps have changed."""
     c = controls
-    inputs = [page.data, text, label, c.plan]
+    inputs = [page.data, reading, c.plan]
     looked = {"fn": page.bind(inspect), "inputs": inputs, "outputs": [c.findings, c.steps], **LATEST}
-    then(c.ready.change(page.bind(begin), [c.ready], [c.findings, c.steps], **LATEST))
-    gr.on([text.input, label.input], **looked)
+    then(reading.change(**looked))
     for part in (c.findings, c.steps, c.panel):
         then(part.click(page.bind(act, event=True), inputs, [c.plan, c.panel], **QUIET).then(**looked))
 

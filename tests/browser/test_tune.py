@@ -11,7 +11,7 @@ def ui(start_ui, trained):
 
 def test_recipe_earlier_run_and_why(open_page, trained):
     page = open_page("/?tab=data", lang="en", width=390)
-    page.locator("#sample-en").click()
+    page.locator("#sample-en_reviews").click()
     expect(page.locator("#data-facts")).to_contain_text("en_reviews.csv")
     page.locator("#use-data").click()
     expect(page.locator("#outlook")).to_contain_text("216 training rows")

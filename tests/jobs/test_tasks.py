@@ -1,6 +1,8 @@
 """Every task but text classification on its whole way: a file, a training, a report, an answer."""
 
+import html
 import json
+import re
 
 import pyarrow.parquet as pq
 import pytest
@@ -34,17 +36,35 @@ def questions(folder) -> str:
     for number in range(240):
         words = [FILLER[(number * k) % len(FILLER)] for k in range(1, 6)]
         words.insert(number % 5, GOOD[number % len(GOOD)])
-        lines.append(json.dumps({"question": "这个", "context": " ".join(words), "answers": [GOOD[number % len(GOOD)]]}, ensure_ascii=False))
+        lines.append(json.dumps({"question": "这个怎么样", "context": " ".join(words), "answers": [GOOD[number % len(GOOD)]]}, ensure_ascii=False))
     path = folder / "questions.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
     return str(path)
+
+
+def shows_it(home: Home, run, inputs: tuple[str, ...]) -> None:
+    """The page has a place for the task's report, its inputs, and a column of a file for each of them."""
+    from ftui.ui import many, playground_tab
+    from ftui.ui.task_views import evaluation
+
+    view, caption, split, tiles, errors, classes, title, *_ = evaluation.show(home, "en", run.id, None)
+    assert view.visible and "test" in tiles and errors and title
+    empty, view, examples, _, snippets, first, second, lines, *_ = playground_tab.show(home, "en", run.id)
+    assert view.visible and first.visible and second.visible == (len(inputs) > 1) == (not lines.visible)
+    picked = re.search(r'data-pick="([^"]+)"', examples)[1]
+    texts = playground_tab.pick(home, "en", html.unescape(picked))
+    assert all(texts[: len(inputs)]) and (inputs[-1] in snippets or inputs == ("source",))
+    source = run.home.path / "in.csv"
+    source.write_text(",".join(inputs) + "\n" + ",".join("a" for _ in inputs) + "\n")
+    _, *columns, start, preview, output = many.look(home, "en", run.id, str(source))
+    assert [column.value for column in columns if column.visible] == list(inputs) and start.visible
 
 
 @pytest.mark.parametrize(
     ("task", "data", "given", "expected"),
     [
         ("token-classification", entities, {"text": "这个 很好 东西 糟糕"}, [("GOOD", "很好"), ("BAD", "糟糕")]),
-        ("question-answering", questions, {"question": "这个", "context": "东西 用了 满意 and so"}, "满意"),
+        ("question-answering", questions, {"question": "这个怎么样", "context": "东西 用了 满意 and so"}, "满意"),
     ],
 )
 def test_the_whole_way(tmp_path, recipe_for, task, data, given, expected):
@@ -58,6 +78,7 @@ def test_the_whole_way(tmp_path, recipe_for, task, data, given, expected):
     assert jobs.summary(run)["value"] > 0.9
     table = pq.read_table(run.predictions)
     assert set(table["split"].to_pylist()) == {"validation", "test"}
+    shows_it(home, run, tuple(given))
     answer = Predictor(run.model).predict([given])[0]
     if task == "token-classification":
         assert [(e["label"], e["text"]) for e in answer["entities"]] == expected

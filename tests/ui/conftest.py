@@ -100,3 +100,10 @@ def write_report(run: Run) -> None:
     best = {"step": 20, "metric": "validation_loss", "value": 0.3}
     report = {"version": 1, "task": "text-classification", "labels": LABELS, "best": best, "splits": splits}
     run.report.write_text(json.dumps(report), encoding="utf-8")
+
+
+def reading_of(text: str | None, label: str | None) -> str:
+    """How the page holds the choice of these columns."""
+    from ftui.ui import readings
+
+    return readings.written("", readings.with_columns("text-classification", "text label", (text, label)))

@@ -8,10 +8,11 @@ from ftui.core import recipe as recipes
 from ftui.core.access import DEMO, LOCAL, PRIVATE
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
-from ftui.ui import filling, form, model_facts, tune_tab
-from tests.ui.conftest import make_run
+from ftui.ui import filling, form, model_facts, readings, tune_tab
+from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ["评论内容", "情感标签"]
+READING = reading_of(*COLUMNS)
 EVERYTHING = {
     "model": "hfl/rbt3",
     "data": {"columns": {"text": COLUMNS[0], "label": COLUMNS[1]}, "test_size": 0.3, "validation_size": 0.15, "seed": 7},
@@ -32,7 +33,7 @@ def filled(values) -> dict:
 def test_a_recipe_and_its_form_say_the_same(home, dataset, content):
     made = filling.read(yaml_of(content))
     controls = filling.fill(made)
-    again = tune_tab.make_recipe(home, dataset.id, COLUMNS, (made.data.test_size, made.data.validation_size), tuple(controls))
+    again = tune_tab.make_recipe(home, dataset.id, READING, (made.data.test_size, made.data.validation_size), tuple(controls))
     assert again.strategy == made.strategy and again.training == made.training
     assert (again.model, again.device, again.retries, again.data.seed) == (made.model, made.device, made.retries, made.data.seed)
 
@@ -44,16 +45,24 @@ def yaml_of(content: dict) -> str:
 
 
 def test_loading_fills_the_form_and_keeps_the_data(home, dataset):
-    notice, text, label, test, validation, *controls = filling.load(home, "en", dataset.id, yaml_of(EVERYTHING))
+    notice, reading, test, validation, *controls = filling.load(home, "en", dataset.id, yaml_of(EVERYTHING))
     assert 'role="alert"' not in notice and "hfl/rbt3" in notice
-    assert (text, label, test, validation) == (*COLUMNS, 0.3, 0.15)
+    assert (readings.read(reading).columns, test, validation) == (EVERYTHING["data"]["columns"], 0.3, 0.15)
     assert filled(controls)["strategy.target_modules"] == "query, value"
+
+
+def test_a_recipe_without_a_task_leaves_the_reading_and_one_with_another_changes_it(home, dataset):
+    assert filling.load(home, "en", dataset.id, "model: hfl/rbt3")[1] == gr.skip()
+    content = "task: question-answering\ndata: {columns: {context: 评论内容}}"
+    reading = readings.read(filling.load(home, "en", dataset.id, content)[1])
+    assert (reading.task, reading.columns) == ("question-answering", {"context": "评论内容"})
+    assert reading.problem("en") == "“Question answering” needs a column for: question, answer. Choose it above, or another task."
 
 
 def test_columns_that_the_data_lacks_stay_as_they_are(home, dataset):
     content = {"data": {"columns": {"text": "review", "label": COLUMNS[1]}}}
-    notice, text, label, *_ = filling.load(home, "en", dataset.id, yaml_of(content))
-    assert text == gr.skip() and label == COLUMNS[1] and "no column review" in notice
+    notice, reading, *_ = filling.load(home, "en", dataset.id, yaml_of(content))
+    assert list(readings.read(reading).columns.values()) == COLUMNS and "no column review" in notice
 
 
 @pytest.mark.parametrize(
@@ -64,22 +73,21 @@ def test_columns_that_the_data_lacks_stay_as_they_are(home, dataset):
         ("training: {lerning_rate: 1}", "lerning_rate"),
         ("a: [1,\nb: 2", "line 2"),
         ("just words", "not a YAML mapping"),
-        ("task: question-answering", "question-answering"),
         ("", "Paste a recipe"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_changes(home, dataset, text, said):
     notice, *rest = filling.load(home, "en", dataset.id, text)
     assert said in notice
-    assert all(value == gr.skip() for value in rest) and len(rest) == 4 + len(form.FIELDS)
+    assert all(value == gr.skip() for value in rest) and len(rest) == 3 + len(form.FIELDS)
 
 
 def test_a_device_that_is_not_here_becomes_auto(home, dataset, monkeypatch):
     monkeypatch.setattr(machine, "gpus", lambda: ())
     notice, *rest = filling.load(home, "en", dataset.id, "device: cuda")
-    assert "There is no cuda here" in notice and filled(rest[4:])["device"] == "auto"
+    assert "There is no cuda here" in notice and filled(rest[3:])["device"] == "auto"
     monkeypatch.setattr(machine, "gpus", lambda: ("cuda",))
-    assert filled(filling.load(home, "en", dataset.id, "device: cuda")[5:])["device"] == "cuda"
+    assert filled(filling.load(home, "en", dataset.id, "device: cuda")[4:])["device"] == "cuda"
     assert [value for _, value in form.control("device", "en").choices] == ["auto", "cpu", "cuda"]
 
 
@@ -87,7 +95,7 @@ def test_a_file_is_read_and_shown(home, dataset, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("model: hfl/rbt3", encoding="utf-8-sig")
     text, notice, *rest = filling.load_file(home, "en", dataset.id, str(path))
-    assert text == "model: hfl/rbt3" and filled(rest[4:])["model"] == "hfl/rbt3"
+    assert text == "model: hfl/rbt3" and filled(rest[3:])["model"] == "hfl/rbt3"
     path.write_bytes(bytes(range(256)))
     assert 'role="alert"' in filling.load_file(home, "en", dataset.id, str(path))[1]
 
@@ -96,15 +104,15 @@ def test_a_demo_takes_its_own_models_only_and_no_paths(home, dataset, tmp_path):
     assert "hfl/rbt3" in filling.load(home, "en", dataset.id, "model: hfl/rbt3", way=DEMO)[0]
     assert filling.load(home, "en", dataset.id, "model: hfl/rbt3", way=DEMO)[1] == gr.skip()
     content = yaml_of({"data": {"test_path": str(tmp_path)}})
-    assert filled(filling.load(home, "en", dataset.id, content, way=PRIVATE)[5:])["data.test_path"] == ""
-    assert filled(filling.load(home, "en", dataset.id, content, way=LOCAL)[5:])["data.test_path"] == str(tmp_path)
+    assert filled(filling.load(home, "en", dataset.id, content, way=PRIVATE)[4:])["data.test_path"] == ""
+    assert filled(filling.load(home, "en", dataset.id, content, way=LOCAL)[4:])["data.test_path"] == str(tmp_path)
 
 
 def test_an_earlier_run_fills_the_form(home, dataset):
     run, _, _ = make_run(home, dataset, "lora")
     notice, data, pending, *rest = filling.clone(home, "en", run.id, dataset.id)
     assert (data, pending) == (gr.skip(), "") and "becomes a new run" in notice
-    assert filled(rest[4:])["strategy.name"] == "lora"
+    assert filled(rest[3:])["strategy.name"] == "lora"
     assert (run.id, True) in [(value, True) for _, value in tune_tab.earlier_runs(home, "en").choices]
 
 
@@ -114,9 +122,9 @@ def test_with_other_data_the_columns_come_after_it_has_been_opened(home, dataset
     data = made.data.model_copy(update={"columns": {"text": COLUMNS[1], "label": COLUMNS[0]}, "test_size": 0.4})
     run.recipe.write_text(recipes.dump(made.model_copy(update={"data": data})), encoding="utf-8")
     _, data_id, pending, *rest = filling.clone(home, "en", run.id, "0123456789abcdef")
-    assert (data_id, pending) == (dataset.id, run.id) and rest[:4] == [gr.skip()] * 4
-    assert filling.settle(home, "en", data_id, pending) == ("", COLUMNS[1], COLUMNS[0], 0.4, 0.1)
-    assert filling.settle(home, "en", data_id, "") == ("", *[gr.skip()] * 4)
+    assert (data_id, pending) == (dataset.id, run.id) and rest[:3] == [gr.skip()] * 3
+    assert filling.settle(home, "en", data_id, pending) == ("", readings.written(data_id, readings.of(made.task, data.columns)), 0.4, 0.1)
+    assert filling.settle(home, "en", data_id, "") == ("", *[gr.skip()] * 3)
 
 
 def test_nothing_chosen_is_nothing_done(home):
@@ -144,7 +152,7 @@ class TestModelLine:
         monkeypatch.setattr(tune_tab.base_models, "ask_hub", lambda model: asked.append(model) or (Known(model, "hub", False), "no_network"))
 
         def told(model, way=LOCAL):
-            return list(tune_tab.about_model(home, "en", dataset.id, COLUMNS[0], model, way=way))
+            return list(tune_tab.about_model(home, "en", dataset.id, READING, model, way=way))
 
         assert len(told("starter-encoder")) == len(told("google-bert/bert-base-chinese")) == 1
         assert "comes with ftui" in told("starter-encoder")[0]
@@ -159,7 +167,7 @@ class TestModelLine:
 
 def test_the_outlook_advises_and_counts(home, dataset):
     values = filling.fill(filling.read("strategy: {name: frozen}\ntraining: {num_train_epochs: 2, gradient_accumulation_steps: 2}"))
-    *_, outlook, script = tune_tab.preview(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *values)
+    *_, outlook, script = tune_tab.preview(home, "en", dataset.id, READING, 0.2, 0.1, *values)
     assert "216 training rows" in outlook and "Full is advised" in outlook
     assert "14 steps" in outlook  # 216 rows in batches of 16, two to a step, twice
     assert "0.007 %" in outlook

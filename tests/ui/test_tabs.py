@@ -27,13 +27,15 @@ from ftui.ui import (
     form,
     many,
     playground_tab,
+    readings,
     sidebar,
     sources,
     tune_tab,
 )
-from tests.ui.conftest import make_run
+from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ("评论内容", "情感标签")
+READING = reading_of(*COLUMNS)
 VALUES = [
     "starter-encoder" if name == "model" else "full" if name == "strategy.name" else form.control(name, "en").value
     for name in form.FIELDS
@@ -45,37 +47,38 @@ def changed(name: str, value: object) -> list:
 
 
 class TestData:
-    @pytest.mark.parametrize("name", list(sources.SAMPLES))
-    def test_samples_are_there_and_understood(self, home: Home, name):
-        data_id, notice = sources.add_sample(home, "en", name)
+    @pytest.mark.parametrize(("task", "name"), [(task, name) for task, names in sources.SAMPLES.items() for name in names])
+    def test_samples_are_there_and_understood(self, home: Home, task, name):
+        data_id, notice, *_ = sources.add_sample(home, "en", name)
         assert notice == ""
-        shown = data_tab.show(home, "en", data_id, 0.2, 0.1)
-        assert shown[5].value and shown[6].value and shown[5].value != shown[6].value
+        shown = data_tab.show(home, "en", data_id)
+        reading = readings.read(shown[5])
+        assert reading.problem("en") is None and reading.task == task
 
     def test_facts_and_guesses(self, home: Home, dataset):
-        listed, empty, view, facts, _, text, label, plan, *rest = data_tab.show(home, "zh", dataset.id, 0.2, 0.1)
-        assert not empty.visible and view.visible and len(rest) == 13 and listed.value == dataset.id
+        listed, empty, view, facts, _, reading, plan, *rest = data_tab.show(home, "zh", dataset.id)
+        assert not empty.visible and view.visible and len(rest) == 7 and listed.value == dataset.id
         assert "reviews.csv" in facts and "300 行" in facts and "UTF-8" in facts
-        assert (text.value, label.value) == COLUMNS
+        assert tuple(readings.read(reading).columns.values()) == COLUMNS
 
     def test_rows_are_paged_and_searched(self, home: Home, dataset):
-        table, page = data_tab.view_rows(home, "en", dataset.id, *COLUMNS, "", 15)
+        table, page = data_tab.view_rows(home, "en", dataset.id, READING, "", 15)
         assert table.count("<tr>") == 21 and page.maximum == 15 and page.value == 15
-        table, page = data_tab.view_rows(home, "en", dataset.id, *COLUMNS, "no such words", 15)
+        table, page = data_tab.view_rows(home, "en", dataset.id, READING, "no such words", 15)
         assert "No row contains this" in table and page.value == 1
 
     def test_a_search_shows_its_first_page_when_the_page_is_past_the_end(self, home: Home, dataset):
-        table, page = data_tab.view_rows(home, "en", dataset.id, *COLUMNS, "excellent", 15)
+        table, page = data_tab.view_rows(home, "en", dataset.id, READING, "excellent", 15)
         assert "excellent" in table and page.value == page.maximum < 15
 
     def test_charts_and_split(self, home: Home, dataset):
-        counts, lengths = data_tab.view_columns(home, "en", dataset.id, *COLUMNS)
+        counts, lengths = data_tab.view_columns(home, "en", dataset.id, READING)
         assert json.loads(counts)["data"] and json.loads(lengths)["data"]
-        assert "<b>216</b>" in data_tab.view_split(home, "en", dataset.id, *COLUMNS, 0.2, 0.1)
+        assert "<b>216</b>" in data_tab.view_split(home, "en", dataset.id, READING, 0.2, 0.1)
 
     def test_a_data_set_that_is_gone_leaves_the_page_empty(self, home: Home):
-        assert data_tab.show(home, "en", "0123456789abcdef", 0.2, 0.1)[1].visible
-        assert data_tab.view_rows(home, "en", "../..", None, None, "", 1)[0] == ""
+        assert data_tab.show(home, "en", "0123456789abcdef")[1].visible
+        assert data_tab.view_rows(home, "en", "../..", "", "", 1)[0] == ""
 
     def test_earlier_data_sets_are_listed(self, home: Home, dataset):
         listed = data_tab.known(home, "en", dataset.id)
@@ -84,32 +87,32 @@ class TestData:
 
 class TestTune:
     def test_the_recipe_says_what_the_page_shows(self, home: Home, dataset):
-        made = tune_tab.make_recipe(home, dataset.id, COLUMNS, (0.3, 0.15), tuple(VALUES))
+        made = tune_tab.make_recipe(home, dataset.id, READING, (0.3, 0.15), tuple(VALUES))
         assert made.data.columns == {"text": COLUMNS[0], "label": COLUMNS[1]}
         assert (made.data.test_size, made.data.validation_size) == (0.3, 0.15)
 
     def test_the_preview_resolves_auto_and_writes_yaml(self, home: Home, dataset, tmp_path):
         changes = changed("model", "somebody/large")
-        rate, yaml, notice, *_ = tune_tab.preview(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *changes)
+        rate, yaml, notice, *_ = tune_tab.preview(home, "en", dataset.id, READING, 0.2, 0.1, *changes)
         assert "5e-5" in rate.info and notice == ""
         path = tmp_path / "recipe.yaml"
         path.write_text(yaml, encoding="utf-8")
         assert recipe.load(path).model == "somebody/large"
 
     def test_a_bad_value_is_said_in_words_and_nothing_starts(self, home: Home, dataset):
-        inputs = (*COLUMNS, 0.2, 0.1, *changed("training.learning_rate", "-1"))
+        inputs = (READING, 0.2, 0.1, *changed("training.learning_rate", "-1"))
         notice, run, tabs = tune_tab.start(home, "zh", dataset.id, *inputs)
         assert "学习率" in notice and "必须大于" in notice
         assert run == tabs == gr.skip() and home.all_runs() == []
 
     def test_without_data_it_says_so(self, home: Home):
-        notice, _, _ = tune_tab.start(home, "en", "", None, None, 0.2, 0.1, *VALUES)
+        notice, _, _ = tune_tab.start(home, "en", "", "", 0.2, 0.1, *VALUES)
         assert "No data is chosen" in notice
 
     def test_start_leads_to_the_log(self, home: Home, dataset, running, monkeypatch):
         started = []
         monkeypatch.setattr(jobs, "start_training", lambda made, where, way: started.append((made, where)) or running[0])
-        notice, run, tabs = tune_tab.start(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *VALUES)
+        notice, run, tabs = tune_tab.start(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
         assert (notice, run, tabs.selected) == ("", running[0].id, "log")
         assert started[0][1] == home and started[0][0].strategy.name == "full"
 
@@ -124,13 +127,13 @@ class TestTune:
         ],
     )
     def test_each_strategy_shows_its_own_settings(self, home: Home, strategy, visible):
-        group, *own = tune_tab.preview(home, "en", "", None, None, 0.2, 0.1, *changed("strategy.name", strategy))[3:7]
+        group, *own = tune_tab.preview(home, "en", "", "", 0.2, 0.1, *changed("strategy.name", strategy))[3:7]
         assert [group.visible, *(part["visible"] for part in own)] == visible
 
     def test_the_tab_says_what_will_be_learned_from(self, home: Home, dataset):
-        line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, *COLUMNS, 0.2, 0.1, *VALUES)
+        line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
         assert "评论内容 → 情感标签" in line and not empty.visible and view.visible
-        line, empty, view, *_ = tune_tab.show(home, "en", "", None, None, 0.2, 0.1, *VALUES)
+        line, empty, view, *_ = tune_tab.show(home, "en", "", "", 0.2, 0.1, *VALUES)
         assert empty.visible and not view.visible
 
 

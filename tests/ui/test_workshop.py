@@ -12,7 +12,10 @@ from ftui.core.home import Home
 from ftui.core.steps import CLEAN
 from ftui.data import intake
 from ftui.ui import data_tab, growing, sources, tune_tab, workshop
+from tests.ui.conftest import reading_of
 from tests.ui.test_tabs import VALUES
+
+READING = reading_of("text", "label")
 
 ROWS = "text,label\n" + "".join(f"第{i}条<br/>{'很好' if i % 2 else '太差'}的评论 {i * 7919 % 100},{'pos' if i % 2 else 'neg'}\n" for i in range(40))
 MESSY = ROWS + "第1条<br/>很好的评论 19,pos\n" * 3 + "另外一条与众不同的话,Pos\n"
@@ -26,11 +29,11 @@ def messy(home: Home, tmp_path: Path) -> intake.Dataset:
 
 
 def inspect(home: Home, dataset: intake.Dataset, plan: str = "{}", lang: str = "en") -> tuple[str, str]:
-    return workshop.inspect(home, lang, dataset.id, "text", "label", plan)
+    return workshop.inspect(home, lang, dataset.id, READING, plan)
 
 
 def act(home: Home, dataset: intake.Dataset, pick: str, plan: str = "{}") -> tuple:
-    return workshop.act(home, "en", pick, dataset.id, "text", "label", plan)
+    return workshop.act(home, "en", pick, dataset.id, READING, plan)
 
 
 def names(plan: str) -> list[str]:
@@ -54,9 +57,9 @@ class TestFindings:
         assert "cure:markup" not in findings and "43 rows changed, 0 left out" in steps
 
     def test_without_columns_it_says_what_to_do(self, home, messy):
-        assert "Choose the column" in workshop.inspect(home, "en", messy.id, None, "label", "{}")[0]
-        assert "same column" in workshop.inspect(home, "en", messy.id, "text", "text", "{}")[0]
-        assert "looks like text" in workshop.inspect(home, "en", messy.id, "label", "text", "{}")[0]
+        assert "needs a column for: text" in workshop.inspect(home, "en", messy.id, reading_of(None, "label"), "{}")[0]
+        assert "same column" in workshop.inspect(home, "en", messy.id, reading_of("text", "text"), "{}")[0]
+        assert "looks like text" in workshop.inspect(home, "en", messy.id, reading_of("label", "text"), "{}")[0]
 
 
 class TestSteps:
@@ -86,11 +89,11 @@ class TestSteps:
 
     def test_the_plan_survives_and_is_what_trains(self, home, messy):
         plan, _ = act(home, messy, "cure:duplicates")
-        shown = data_tab.show(home, "en", messy.id, 0.2, 0.1)
-        assert shown[7] == plan
-        made = tune_tab.make_recipe(home, messy.id, ("text", "label"), (0.2, 0.1), tuple(VALUES))
+        shown = data_tab.show(home, "en", messy.id)
+        assert shown[6] == plan
+        made = tune_tab.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
         assert [step.name for step in made.data.clean] == ["drop_duplicates"]
-        sizes = data_tab.split_sizes(messy.path, "text", "label", 0.2, 0.1, plan)
+        sizes = data_tab.split_sizes(messy.path, READING, 0.2, 0.1, plan)
         assert sum(sizes.values()) == 41
 
     def test_a_spoilt_plan_is_no_plan(self, home, messy):
@@ -125,10 +128,10 @@ class TestSources:
         *_, (data_id, notice, _) = sources.add_files(home, "zh", [str(path) for path in paths])
         assert "评论_测试集.csv" in notice and "my-dev.csv" in notice
         assert intake.open_dataset(home.dataset(data_id)).card()["name"] == "reviews.csv"
-        made = tune_tab.make_recipe(home, data_id, ("text", "label"), (0.2, 0.1), tuple(VALUES)).data
+        made = tune_tab.make_recipe(home, data_id, READING, (0.2, 0.1), tuple(VALUES)).data
         assert intake.open_dataset(Path(made.test_path)).card()["name"] == "评论_测试集.csv"
-        plan = data_tab.show(home, "zh", data_id, 0.2, 0.1)[7]
-        assert "leak_test" in workshop.inspect(home, "zh", data_id, "text", "label", plan)[0]
+        plan = data_tab.show(home, "zh", data_id)[6]
+        assert "leak_test" in workshop.inspect(home, "zh", data_id, READING, plan)[0]
 
     def test_rows_can_be_pasted(self, home: Home):
         data_id, notice = sources.add_pasted(home, "en", "text\tlabel\ngood\tpos\nbad\tneg")
@@ -143,7 +146,7 @@ class TestSources:
         assert "nowhere.csv" in sources.add_named(home, "en", "nowhere.csv")[1]
 
     def test_only_samples_can_be_asked_for(self, home: Home):
-        assert sources.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(), gr.skip())
+        assert sources.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(),) * 4
 
 
 class TestDelete:
@@ -166,12 +169,12 @@ class TestTrainingRows:
         plan, _ = act(home, dataset, "set:imbalance")
         assert json.loads(plan) == {"balance": "oversample"}
         assert "set:imbalance" not in inspect(home, dataset, plan)[0]
-        balance, table = growing.show(home, "en", dataset.id, "text", "label", 0.2, 0.1, plan)
+        section, balance, table = growing.show(home, "en", dataset.id, READING, 0.2, 0.1, plan)
         assert balance == "oversample" and table.count("</span>274</td>") == 2 and table.count(">274</td>") == 3
-        made = tune_tab.make_recipe(home, dataset.id, ("text", "label"), (0.2, 0.1), tuple(VALUES))
+        made = tune_tab.make_recipe(home, dataset.id, READING, (0.2, 0.1), tuple(VALUES))
         assert made.data.balance == "oversample"
         assert workshop.plan_of(made) == plan
         assert growing.change_balance(home, "en", dataset.id, plan, "none") == "{}" == workshop.written(workshop.saved(dataset.path)["plan"])
 
     def test_without_columns_nothing_is_counted(self, home: Home, messy):
-        assert growing.show(home, "en", messy.id, None, "label", 0.2, 0.1, "{}") == ("none", "")
+        assert growing.show(home, "en", messy.id, reading_of(None, "label"), 0.2, 0.1, "{}")[1:] == ("none", "")
