@@ -99,7 +99,7 @@ def train(context: Context) -> bool:
 
     # training
     rows_per_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-    steps_per_epoch = math.ceil(math.ceil(len(lengths) / settings.per_device_train_batch_size) / settings.gradient_accumulation_steps)
+    steps_per_epoch = math.ceil(len(lengths) / rows_per_step)
     epochs = recipe.epochs(len(lengths))
     steps = settings.max_steps if settings.max_steps > 0 else math.ceil(epochs * steps_per_epoch)
     best_by = (settings.metric_for_best_model or "loss").removeprefix("validation_")
@@ -111,9 +111,8 @@ def train(context: Context) -> bool:
         num_train_epochs=epochs,
         max_steps=settings.max_steps if settings.max_steps > 0 else -1,
         learning_rate=learning_rate,
-        per_device_train_batch_size=settings.per_device_train_batch_size,
+        per_device_train_batch_size=rows_per_step,  # computed in parts: microbatches.py
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation_steps,
         lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_steps if settings.warmup_steps < 1 else int(settings.warmup_steps),
         max_grad_norm=settings.max_grad_norm,
@@ -158,6 +157,8 @@ def train(context: Context) -> bool:
         callbacks=callbacks,
         lengths=lengths,
         shares=rates.shares(model, recipe.strategy),
+        rows=settings.per_device_train_batch_size,
+        halved=lambda rows: events.log("halved", level="warning", rows=rows),
     )
     checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:

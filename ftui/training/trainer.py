@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from transformers.trainer_pt_utils import find_batch_size
 
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
-from ftui.training import rates
+from ftui.training import microbatches, rates
 from ftui.training.batching import LengthGroupedBatches, TokenBatches
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
@@ -25,12 +26,25 @@ class Stopped(Exception):
 
 class GroupedTrainer(Trainer):
     """Trains in batches of like length (`lengths`: tokens of each training row); weights may learn at different rates
-    (`shares`: see rates.shares)."""
+    (`shares`: see rates.shares). A batch is computed in parts of at most `tokens` tokens and `rows` rows; where memory
+    runs out, in parts of half the size from then on (`halved` is then called with the new number of rows)."""
 
-    def __init__(self, *args: Any, lengths: list[int], shares: dict[str, float] | None = None, **options: Any):
+    def __init__(
+        self,
+        *args: Any,
+        lengths: list[int],
+        shares: dict[str, float] | None = None,
+        tokens: int | None = None,
+        rows: int | None = None,
+        halved: Callable[[int], None] | None = None,
+        **options: Any,
+    ):
         super().__init__(*args, **options)
         self.lengths = lengths
         self.shares = shares
+        tokens = tokens or microbatches.TOKENS.get(self.args.device.type, microbatches.TOKENS["cuda"])
+        self.cut = microbatches.Cut(self.data_collator, tokens, rows or self.args.train_batch_size)
+        self.halved = halved
 
     def create_optimizer(self, model: Any = None) -> Any:
         if self.optimizer is None and self.shares is not None:
@@ -41,6 +55,42 @@ class GroupedTrainer(Trainer):
             made = rates.groups(learning, self.shares, options["lr"], self.args.weight_decay, decaying)
             self.optimizer = kind(made, **options)
         return super().create_optimizer(model)
+
+    def get_train_dataloader(self) -> Any:
+        """Its batches are cut in parts; those of an evaluation are not."""
+        whole, self.data_collator = self.data_collator, self.cut
+        try:
+            return super().get_train_dataloader()
+        finally:
+            self.data_collator = whole
+
+    def _get_num_items_in_batch(self, batch_samples: list, device: Any) -> Any:
+        parts = [part for batch in batch_samples for part in batch.get("parts", [batch])]
+        return super()._get_num_items_in_batch(parts, device)
+
+    def training_step(self, model: Any, inputs: dict, num_items_in_batch: Any = None) -> Any:
+        """The gradient of a batch, added up over its parts; several processes exchange it with the last one. Memory that
+        runs out costs this batch's work so far, nothing else."""
+        parts = inputs["parts"]
+        while True:
+            try:
+                return sum(self._part(model, part, part is parts[-1], num_items_in_batch) for part in parts)
+            except (RuntimeError, MemoryError) as error:
+                alone = self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1
+                if not (alone and microbatches.out_of_memory(error) and self.cut.halve()):
+                    raise
+            model.zero_grad()
+            parts = microbatches.halves(parts)
+            if self.args.device.type == "cuda":
+                import torch
+
+                torch.cuda.empty_cache()
+            if self.halved:
+                self.halved(self.cut.rows)
+
+    def _part(self, model: Any, part: dict, last: bool, num_items_in_batch: Any) -> Any:
+        with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+            return super().training_step(model, part, num_items_in_batch)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedBatches:
         ranks = {"rank": self.args.process_index, "ranks": self.args.world_size}

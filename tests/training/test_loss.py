@@ -28,7 +28,7 @@ def dataset(toy_model):
     return rows_of(toy_model)
 
 
-def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, smoothing: float = 0.0, weights=None) -> torch.Tensor:
+def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, smoothing: float = 0.0, weights=None, **parts) -> torch.Tensor:
     from ftui.training.trainer import GroupedTrainer
 
     tokenizer, rows = dataset
@@ -43,6 +43,7 @@ def weights_after(toy_model, dataset, tmp_path, batch: int, accumulation: int, s
     trainer = GroupedTrainer(
         model=model, args=arguments, train_dataset=rows, data_collator=task.collator(tokenizer), lengths=[5] * 16,
         compute_loss_func=functools.partial(task.loss, label_smoothing=smoothing, weights=weights),
+        **parts,
     )  # fmt: skip
     trainer.train()
     return torch.cat([p.detach().flatten() for p in model.parameters()])
@@ -55,6 +56,39 @@ def test_accumulated_is_one_big_batch(toy_model, dataset, tmp_path, smoothing):
     uneven = weights_after(toy_model, dataset, tmp_path, 5, 4, smoothing)
     torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)
     torch.testing.assert_close(whole, uneven, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("tokens", [8, 24, 64])
+def test_parts_of_a_batch_are_the_batch(toy_model, dataset, tmp_path, tokens):
+    whole = weights_after(toy_model, dataset, tmp_path, 16, 1)
+    parts = weights_after(toy_model, dataset, tmp_path, 16, 1, tokens=tokens, rows=5)
+    torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)
+
+
+def test_memory_that_runs_out_halves_the_parts_and_changes_nothing_else(toy_model, dataset, tmp_path, monkeypatch):
+    whole = weights_after(toy_model, dataset, tmp_path, 16, 1)
+    calls, told, loss = [], [], task.loss
+
+    def short_of_memory(outputs, labels, *args, **options):
+        calls.append(len(labels))
+        if len(labels) > 4:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 123 bytes.")
+        return loss(outputs, labels, *args, **options)
+
+    monkeypatch.setattr(task, "loss", short_of_memory)
+    parts = weights_after(toy_model, dataset, tmp_path, 16, 1, halved=told.append)
+    torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)
+    assert told == [8, 4]
+    assert calls == [16, 8] + [4] * 16
+
+
+def test_memory_that_one_row_lacks_ends_the_training(toy_model, dataset, tmp_path, monkeypatch):
+    def never(*_, **__):
+        raise RuntimeError("CUDA out of memory.")
+
+    monkeypatch.setattr(task, "loss", never)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        weights_after(toy_model, dataset, tmp_path, 4, 1)
 
 
 def test_class_weights_are_exact_too(toy_model, dataset, tmp_path):
@@ -72,7 +106,7 @@ def test_a_weight_is_what_repeated_rows_would_be():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("batch", "accumulation"), [(8, 1), (2, 4), (3, 3)])
+@pytest.mark.parametrize(("batch", "accumulation"), [(8, 1), (2, 4), (3, 3)])  # also in parts of 3 rows
 def test_two_ranks_are_one(toy_model, dataset, tmp_path, batch, accumulation):
     whole = weights_after(toy_model, dataset, tmp_path, 16, 1)
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -108,6 +142,6 @@ def test_the_loss_of_an_evaluation_is_the_mean_over_rows(toy_model, dataset, tmp
 
 if __name__ == "__main__":  # one rank of test_two_ranks_are_one
     model, folder, batch, accumulation = sys.argv[1:]
-    weights = weights_after(model, rows_of(model), folder, int(batch), int(accumulation))
+    weights = weights_after(model, rows_of(model), folder, int(batch), int(accumulation), rows=3)
     save_file({"weights": weights}, f"{folder}/rank{os.environ['RANK']}.safetensors")
     torch.distributed.destroy_process_group()

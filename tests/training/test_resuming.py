@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from ftui.training import microbatches
+
 STRATEGIES = {
     "gradual": {"name": "gradual", "layers_per_epoch": 1, "layer_decay": 0.8},
     "layer_decay": {"name": "full", "layer_decay": 0.5},
@@ -16,8 +18,9 @@ STRATEGIES = {
 @pytest.mark.parametrize(
     ("name", "stop_at"), [("gradual", 5), ("gradual", 20), ("layer_decay", 20), ("last_n", 5), ("frozen", 20), ("bitfit", 5), ("pissa_plus", 20)]
 )
-def test_broken_is_unbroken(train_here, name, stop_at):
+def test_broken_is_unbroken(train_here, monkeypatch, name, stop_at):
     strategy = STRATEGIES[name]
+    monkeypatch.setitem(microbatches.TOKENS, "cpu", 64)  # several parts to a batch
     settings = {"num_train_epochs": 2, "learning_rate": 3e-3, "classifier_dropout": 0.2}
     whole = train_here(strategy, **settings).weights()
     first = train_here(strategy, stop_at=stop_at, **settings)
