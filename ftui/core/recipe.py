@@ -138,6 +138,7 @@ class Training(Part):
     bf16: Auto | bool = "auto"
     fp16: bool = False
     gradient_checkpointing: bool = False
+    cache_frozen: bool = True  # frozen and last_n: what the frozen layers make of each row is computed once and kept
     per_device_eval_batch_size: int = Field(32, ge=1, le=4096)
 
     # evaluating and saving

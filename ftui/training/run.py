@@ -57,7 +57,7 @@ def train(context: Context) -> bool:
     import torch
     import transformers
 
-    from ftui.training import adapters, first_token, models, rates, strategies, thawing
+    from ftui.training import adapters, features, first_token, models, rates, strategies, thawing
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
@@ -66,7 +66,7 @@ def train(context: Context) -> bool:
     build = functools.partial(task.load_model, labels=labels)
     quantised = adapters.quantised(recipe.strategy, device)
     model, tokenizer = models.load(recipe.model, recipe, functools.partial(build, **quantised), events)
-    first_token.apply(model)
+    single = first_token.apply(model)
     if settings.gradient_checkpointing and recipe.strategy.name == "lora":
         model.enable_input_require_grads()
     model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
@@ -96,6 +96,19 @@ def train(context: Context) -> bool:
         by_length = sorted(range(len(encoded["validation"])), key=lambda row: -len(encoded["validation"][row]["input_ids"]))
         encoded["validation"] = encoded["validation"].select(by_length)
     events.log("tokenised", max_length=max_length, mean=round(sum(lengths) / len(lengths), 1), cut=cut)
+
+    # the frozen part, once
+    def alive() -> None:
+        if context.should_stop():
+            raise Stopped
+
+    if not quantised:
+        model.to(device)
+    collate = task.collator(tokenizer)
+    try:
+        cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
+    except Stopped:
+        return False
 
     # training
     rows_per_step = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
@@ -151,12 +164,13 @@ def train(context: Context) -> bool:
         train_dataset=encoded["train"],
         eval_dataset=encoded.get("validation"),
         processing_class=tokenizer,
-        data_collator=task.collator(tokenizer),
+        data_collator=collate,
         compute_loss_func=functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels)),
         compute_metrics=lambda p: task.metrics(p.predictions, p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,
         shares=rates.shares(model, recipe.strategy),
+        features=cached,
         rows=settings.per_device_train_batch_size,
         halved=lambda rows: events.log("halved", level="warning", rows=rows),
     )

@@ -15,6 +15,7 @@ from ftui.core.errors import UserError
 from ftui.core.events import Writer
 from ftui.training import microbatches, rates
 from ftui.training.batching import LengthGroupedBatches, TokenBatches
+from ftui.training.features import Features
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
 TELL_EVERY = 0.5
@@ -27,7 +28,8 @@ class Stopped(Exception):
 class GroupedTrainer(Trainer):
     """Trains in batches of like length (`lengths`: tokens of each training row); weights may learn at different rates
     (`shares`: see rates.shares). A batch is computed in parts of at most `tokens` tokens and `rows` rows; where memory
-    runs out, in parts of half the size from then on (`halved` is then called with the new number of rows)."""
+    runs out, in parts of half the size from then on (`halved` is then called with the new number of rows). With `features`
+    the model reads states of the frozen part that were computed before (features.py)."""
 
     def __init__(
         self,
@@ -37,11 +39,15 @@ class GroupedTrainer(Trainer):
         tokens: int | None = None,
         rows: int | None = None,
         halved: Callable[[int], None] | None = None,
+        features: Features | None = None,
         **options: Any,
     ):
         super().__init__(*args, **options)
         self.lengths = lengths
         self.shares = shares
+        self.features = features
+        if features:
+            self.data_collator = features.collator(self.data_collator)
         tokens = tokens or microbatches.TOKENS.get(self.args.device.type, microbatches.TOKENS["cuda"])
         self.cut = microbatches.Cut(self.data_collator, tokens, rows or self.args.train_batch_size)
         self.halved = halved
@@ -87,6 +93,16 @@ class GroupedTrainer(Trainer):
                 torch.cuda.empty_cache()
             if self.halved:
                 self.halved(self.cut.rows)
+
+    def compute_loss(self, model: Any, inputs: dict, *args: Any, **options: Any) -> Any:
+        if self.features:
+            self.features.feed(inputs.pop("states"))
+        return super().compute_loss(model, inputs, *args, **options)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        if self.features and "place" not in self._signature_columns:
+            self._signature_columns.append("place")
 
     def _part(self, model: Any, part: dict, last: bool, num_items_in_batch: Any) -> Any:
         with contextlib.nullcontext() if last else self.accelerator.no_sync(model):

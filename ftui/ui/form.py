@@ -58,6 +58,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "training.bf16",
         "training.fp16",
         "training.gradient_checkpointing",
+        "training.cache_frozen",
         "training.per_device_eval_batch_size",
     ),
     "saving": (

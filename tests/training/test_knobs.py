@@ -35,6 +35,7 @@ CHANGES = {
     "bf16": True,
     "fp16": True,
     "gradient_checkpointing": True,
+    "cache_frozen": False,
     "per_device_eval_batch_size": 5,
     "eval_strategy": ({}, {"eval_strategy": "steps", "eval_steps": 5}),
     "eval_steps": ({"eval_strategy": "steps", "eval_steps": 5}, {"eval_strategy": "steps", "eval_steps": 6}),
@@ -62,12 +63,13 @@ def given(train_here, monkeypatch):
 
         monkeypatch.setattr("ftui.training.trainer.GroupedTrainer", Listening)
         with pytest.raises(Enough):
-            train_here({"name": "full"}, **training)
+            train_here({"name": "frozen"}, **training)
         arguments = {k: str(v) for k, v in found["args"].to_dict().items() if k not in ("output_dir", "logging_dir")}
         return arguments | {
             "loss": found["compute_loss_func"].keywords,
             "callbacks": [type(c).__name__ + str(getattr(c, "early_stopping_patience", "")) for c in found["callbacks"]],
             "lengths": found["lengths"],
+            "features": bool(found["features"]),
             "dropout": found["model"].dropout.p,
         }
 

@@ -1,0 +1,229 @@
+"""Hidden states at the frozen boundary, computed once and kept: `frozen` and `last_n` need nothing below it again.
+
+The states lie in the home's cache as float16, mapped into memory, and later runs on the same rows share them. Their key
+is made of all that they depend on (the frozen weights themselves, the tokens of every row, boundary, precision), so that
+a changed row or weight is simply another key. The frozen part runs in eval mode, without dropout. While the states are
+fed in, the embeddings and the frozen layers pass them on; names and numbers of the weights stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftui.core import recipe as r
+from ftui.core.home import disk_use, publish
+from ftui.training.batching import TokenBatches
+from ftui.training.strategies import depths
+from ftui.training.strategies import layers as count_layers
+
+if TYPE_CHECKING:
+    import datasets
+    import numpy as np
+
+    from ftui.core.events import Writer
+
+# Where the layers of each family are. Shown to be exact by a test; others step aside.
+LAYERS = {
+    "bert": "encoder.layer",
+    "electra": "encoder.layer",
+    "roberta": "encoder.layer",
+    "xlm-roberta": "encoder.layer",
+    "distilbert": "transformer.layer",
+    "modernbert": "layers",
+}
+LARGEST = 4_000_000_000  # bytes of all states that are kept
+TOKENS = 4096  # at a time, when they are computed
+NOT_OF_STATES = ("id2label", "label2id", "problem_type", "_name_or_path", "architectures", "dtype", "classifier_dropout")
+
+
+def boundary(model: Any, strategy: r.Strategy) -> int:
+    """How many layers from the bottom never learn; 0 where the strategy has no such part."""
+    layers = count_layers(model)
+    return layers if isinstance(strategy, r.Frozen) else layers - strategy.n if isinstance(strategy, r.LastN) else 0
+
+
+class Features:
+    """The states of the rows of a training, and the model that reads them. `single`: the model's last layer computes the
+    first token only (first_token.py), so that one state a row is enough where all layers are frozen."""
+
+    def __init__(self, model: Any, below: int, single: bool, bf16: bool):
+        self.model, self.below, self.bf16 = model, below, bf16
+        self.layers = model.base_model.get_submodule(LAYERS[model.config.model_type])
+        self.single = single and below == len(self.layers)
+        self.states: Any = None
+        self.maps: list[np.ndarray] = []
+        self.starts: list[np.ndarray] = []
+
+    def bytes(self, rows: datasets.Dataset) -> int:
+        """What their states need on disk."""
+        tokens = len(rows) if self.single else sum(len(ids) for ids in rows["input_ids"])
+        return 2 * tokens * self.model.config.hidden_size
+
+    def key(self, rows: datasets.Dataset) -> str:
+        """Of all that the states depend on."""
+        import pyarrow.compute as pc
+
+        config = {k: v for k, v in self.model.config.to_diff_dict().items() if k not in NOT_OF_STATES}
+        about = [1, self.below, self.single, self.bf16, self.model.device.type, config]
+        made = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+        for parameter, depth in depths(self.model):
+            if depth and not parameter.requires_grad:
+                made.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+        table = rows.with_format("arrow")[:]
+        for name in ("input_ids", "token_type_ids"):
+            if name in table.column_names:
+                made.update(pc.list_value_length(table[name]).to_numpy().tobytes())
+                made.update(pc.list_flatten(table[name]).to_numpy().tobytes())
+        return made.hexdigest()[:32]
+
+    def add(self, rows: datasets.Dataset, folder: Path, collate: Callable, alive: Callable[[], None]) -> tuple[Any, bool]:
+        """(the rows with their place among the states, whether the states were there already). `alive` is called with
+        every batch that is computed, and may raise. Raises OverflowError for states that float16 cannot hold."""
+        import numpy as np
+
+        counts = [1 if self.single else len(ids) for ids in rows["input_ids"]]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        path = folder / self.key(rows)
+        found = (path / "states.npy").exists()
+        if found:
+            os.utime(path)
+        else:
+            with publish(path) as temporary:
+                shape = (int(starts[-1]), self.model.config.hidden_size)
+                states = np.lib.format.open_memmap(temporary / "states.npy", mode="w+", dtype=np.float16, shape=shape)
+                self._compute(rows, collate, starts, states, alive)
+                states.flush()
+                del states
+        self.maps.append(np.load(path / "states.npy", mmap_mode="r"))
+        self.starts.append(starts)
+        if self.single:
+            columns = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in rows.column_names]
+            for name in columns:
+                shortened = [values[:1] for values in rows[name]]
+                rows = rows.remove_columns(name).add_column(name, shortened)
+        number = len(self.maps) - 1
+        return rows.add_column("place", [[number, i] for i in range(len(rows))]), found
+
+    def _compute(self, rows: Any, collate: Callable, starts: Any, states: Any, alive: Callable[[], None]) -> None:
+        import torch
+
+        names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in rows.column_names]
+        rows = rows.select_columns(names)
+        order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
+        lengths = [len(rows[row]["input_ids"]) for row in order]
+        device = self.model.device
+
+        class Reached(Exception):
+            pass
+
+        def reached(_module: Any, _inputs: Any, output: Any) -> None:
+            raise Reached(output[0] if isinstance(output, tuple) else output)
+
+        hook = self.layers[self.below - 1].register_forward_hook(reached)
+        self.model.eval()
+        try:
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+                for batch in TokenBatches(lengths, max(TOKENS, lengths[0])):
+                    alive()
+                    mine = [order[i] for i in batch]
+                    inputs = collate([rows[row] for row in mine])
+                    try:
+                        self.model(**{name: inputs[name].to(device) for name in names})
+                    except Reached as found:
+                        output = found.args[0].half().cpu()
+                    if not torch.isfinite(output).all():
+                        raise OverflowError
+                    for i, row in enumerate(mine):
+                        kept = output[i, :1] if self.single else output[i, inputs["attention_mask"][i].bool()]
+                        states[starts[row] : starts[row + 1]] = kept.numpy()
+        finally:
+            hook.remove()
+
+    def apply(self) -> None:
+        """From now on the model reads what `feed` gave it."""
+        self.model.base_model.embeddings.forward = lambda *_, **__: self.states
+        if hasattr(self.model.base_model, "embeddings_project"):
+            self.model.base_model.embeddings_project.forward = lambda states: states
+        for layer in itertools.islice(self.layers, self.below):
+            layer.forward = lambda states, *_, **__: states
+
+    def feed(self, states: Any) -> None:
+        """(B, T, H) states for the next passes through the model."""
+        self.states = states
+
+    def collator(self, collate: Callable) -> Callable:
+        """The task's collator, with `states` (B, T, H) beside what it makes."""
+
+        def with_states(rows: list[dict]) -> Any:
+            import torch
+
+            places = [row["place"] for row in rows]
+            batch = collate([{name: value for name, value in row.items() if name != "place"} for row in rows])
+            mask = batch["attention_mask"].bool()
+            states = torch.zeros(*mask.shape, self.model.config.hidden_size)
+            for i, (number, row) in enumerate(places):
+                start, end = self.starts[number][row : row + 2]
+                states[i, mask[i]] = torch.from_numpy(self.maps[number][start:end].astype("float32"))
+            batch["states"] = states
+            return batch
+
+        return with_states
+
+
+def prepare(
+    model: Any,
+    recipe: r.Recipe,
+    encoded: dict[str, Any],
+    collate: Callable,
+    cache: Path,
+    events: Writer,
+    alive: Callable[[], None],
+    single: bool,
+    bf16: bool,
+) -> tuple[Features | None, dict[str, Any]]:
+    """(features, the rows with their places); (None, the rows as they are) where nothing is frozen for good, and where it
+    must step aside, which the log then says."""
+    below = boundary(model, recipe.strategy)
+    if not recipe.training.cache_frozen or below < 1 or int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        return None, encoded
+    family = model.config.model_type
+    if family not in LAYERS or getattr(model.config, "is_decoder", False):
+        events.log("cache_family", family=family)
+        return None, encoded
+    features = Features(model, below, single, bf16)
+    needed = sum(features.bytes(rows) for rows in encoded.values())
+    folder = cache / "states"
+    folder.mkdir(parents=True, exist_ok=True)
+    if needed > min(LARGEST, shutil.disk_usage(folder).free / 2):
+        events.log("cache_large", gb=round(needed / 1e9, 1))
+        return None, encoded
+    began = time.monotonic()
+    try:
+        added = {name: features.add(rows, folder, collate, alive) for name, rows in encoded.items()}
+    except OverflowError:
+        events.log("cache_overflow")
+        return None, encoded
+    features.apply()
+    bound(folder)
+    key = "cache_found" if all(found for _, found in added.values()) else "cache_made"
+    events.log(key, mb=round(needed / 1e6, 1), seconds=round(time.monotonic() - began, 1), layers=below)
+    return features, {name: rows for name, (rows, _) in added.items()}
+
+
+def bound(folder: Path, most: int = LARGEST) -> None:
+    """Throw out what was used longest ago until at most so many bytes are left."""
+    kept = 0
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir(), key=lambda path: -path.stat().st_mtime):
+            kept += disk_use(path)
+            if kept > most:
+                shutil.rmtree(path, ignore_errors=True)
