@@ -101,17 +101,16 @@ def loading(seconds: float, lang: str) -> str:
 def snippets(run: Run, given: dict, lang: str) -> str:
     """The very question that was asked, from a terminal and from Python; each can be copied and works as it stands."""
     url = jobs.serving(run)
-    curl, python = calls(url or "http://127.0.0.1:8000", given)
+    curl, python = calls(url or "http://127.0.0.1:8000", given, bool(_key()))
     start = f"python -m ftui serve {run.id} --port 8000"
     note = languages.text("snippet_running" if url else "snippet_not_running", lang)
     parts = (("start", start), ("curl", curl), ("python", python))
     return f'<div class="ft"><p class="sub">{escape(note)}</p></div>' + "".join(snippet(name, code, lang) for name, code in parts)
 
 
-def calls(address: str, given: dict) -> tuple[str, str]:
+def calls(address: str, given: dict, keyed: bool) -> tuple[str, str]:
     """(curl, Python) that ask the server at this address; each works when pasted. A key is named, never shown."""
     body = json.dumps(given, ensure_ascii=False)
-    keyed = bool(_key())
     curl = f"curl -X POST {address}/predict -H 'Content-Type: application/json'"
     curl += ' -H "Authorization: Bearer $FTUI_API_KEY"' if keyed else ""
     headers = '{"Content-Type": "application/json"' + (', "Authorization": "Bearer " + os.environ["FTUI_API_KEY"]' if keyed else "") + "}"

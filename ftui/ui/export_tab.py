@@ -17,7 +17,7 @@ from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.home import Home, Run
-from ftui.ui import charts, pieces
+from ftui.ui import artefact_names, charts, pieces, serving
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
 
 NEVER = "—"  # not measured
@@ -27,15 +27,15 @@ WARNED = " ⚠"  # breaks its promise
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(empty, view, table, plot, choice of what to download, adapter button, serve command, notice, timer)."""
+    """(empty, view, table, plot, choice of what to download, adapter button, notice, timer)."""
     run = find_run(home, run_id)
     if run is None or not run.model.exists():
         waiting = "export_wait" if run else "export_empty"
         message = pieces.empty("⇩", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
-        return gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 7)
+        return gr.HTML(message, visible=True), gr.Column(visible=False), *([gr.skip()] * 6)
     found = exporting.found(run)
     cards = {name: exporting.card_of(run, name) for name in found}
-    choices = [(_name(name, lang) + (WARNED if _outside(cards[name]) else ""), name) for name in found]
+    choices = [(artefact_names.name(name, lang) + (WARNED if _outside(cards[name]) else ""), name) for name in found]
     newest = run.jobs("export")[-1] if run.jobs("export") else None
     busy = newest is not None and jobs.state(newest) not in ev.TERMINAL
     return (
@@ -45,7 +45,6 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
         draw(charts.artefacts(points(cards, lang), lang)),
         gr.Dropdown(choices=choices, value=next(reversed(found))),
         gr.Button(visible=(run.model / "adapter").is_dir()),
-        serve_command(run),
         _progress(newest, busy, lang),
         gr.Timer(active=busy),
     )
@@ -65,11 +64,11 @@ def table(run: Run, found: dict[str, Path], cards: dict[str, dict | None], lang:
     for name, folder in found.items():
         card = cards[name]
         size = card["size"] if card else sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-        shown = _name(name, lang) + (WARNED if _outside(card) else "")
+        shown = artefact_names.name(name, lang) + (WARNED if _outside(card) else "")
         if card and _outside(card):
-            broken += pieces.notice(f"{_name(name, lang)}: {broken_promise(card, lang)}", kind="warn")
+            broken += pieces.notice(f"{artefact_names.name(name, lang)}: {broken_promise(card, lang)}", kind="warn")
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(folder.stat().st_mtime))
-        about = f'<div class="artefact" title="{made}"><b>{escape(shown)}</b><div class="muted">{escape(_about(name, lang))}</div>{made_from}</div>'
+        about = f'<div class="artefact" title="{made}"><b>{escape(shown)}</b><div class="muted">{escape(artefact_names.about(name, lang))}</div>{made_from}</div>'
         rows.append([about, pieces.size(size), *_measured(card or _evaluated(run, name), score, name)])
     return broken + pieces.table(heads, rows, numeric=range(1, len(heads)))
 
@@ -117,7 +116,7 @@ def points(cards: dict[str, dict | None], lang: str) -> list[dict]:
     """What the plot shows of each measured artefact: name, score, metric, latency (p50, ms), size (bytes)."""
     return [
         {
-            "name": _name(name, lang),
+            "name": artefact_names.name(name, lang),
             "metric": _main(card),
             "score": card["metrics"][_main(card)],
             "latency": card["latency_ms"]["p50"],
@@ -142,13 +141,6 @@ def pack(home: Home, lang: str, run_id: str, name: str) -> str:
     return shutil.make_archive(str(target), "zip", root_dir=folder)
 
 
-def serve_command(run: Run) -> str:
-    """How to serve each artefact from a terminal."""
-    command = f"python -m ftui serve {run.id} --port 8000"
-    lines = [command if name == "model" else f"{command} --artefact {name}" for name in exporting.found(run)]
-    return f'<pre class="ft code">{escape(chr(10).join(lines))}</pre>'
-
-
 def _progress(job, busy: bool, lang: str) -> str:
     if busy:
         return pieces.notice(languages.text("exporting", lang))
@@ -162,16 +154,6 @@ def _progress(job, busy: bool, lang: str) -> str:
             languages.text("details", lang),
         )
     return ""
-
-
-def _name(name: str, lang: str) -> str:
-    known = languages.catalogue("interface").get("artefact_" + name)
-    return known[lang] if known else name
-
-
-def _about(name: str, lang: str) -> str:
-    known = languages.catalogue("interface").get("about_artefact_" + name)
-    return known[lang] if known else ""
 
 
 # ---- the page
@@ -199,19 +181,22 @@ def build(page: Page) -> View:
             with gr.Row():
                 buttons = {
                     name: gr.Button(
-                        _name(name, page.lang), elem_id=f"make-{name}", elem_classes=["fit"], visible=name != "adapter"
+                        artefact_names.name(name, page.lang), elem_id=f"make-{name}", elem_classes=["fit"], visible=name != "adapter"
                     )
                     for name in exporting.FORMATS
                 }
-        with gr.Column(elem_classes=["sheet"]):
-            html(pieces.heading(t("serve_title"), t("serve_note")))
-            command = html(elem_id="serve-command")
+        served = serving.build(page)
         with gr.Row(elem_classes=["onward"]):
             back = gr.Button(t("next_run"), elem_id="next-run")
 
-    outputs = [nothing, content, found, plot, which, buttons["adapter"], command, notice, timer]
-    timer.tick(page.bind(show), [page.run], outputs, trigger_mode="once", **QUIET)
+    outputs = [nothing, content, found, plot, which, buttons["adapter"], notice, timer]
     for format, button in buttons.items():
         button.click(page.bind(make), [page.run, gr.State(format)], [notice, timer], **QUIET)
     back.click(lambda: go_to("tune"), [], [page.tabs], **QUIET)
-    return View(show, [page.run], outputs)
+
+    def show_all(home: Home, lang: str, run_id: str) -> tuple:
+        return (*show(home, lang, run_id), *served.handler(home, lang, run_id))
+
+    everything = [*outputs, *served.outputs]
+    timer.tick(page.bind(show_all), [page.run], everything, trigger_mode="once", **QUIET)
+    return View(show_all, [page.run], everything)

@@ -1,25 +1,46 @@
 """The server over HTTP, as a user's program meets it."""
 
+import csv
+import html
+import json
+import re
+import subprocess
+import sys
+
 import httpx
 import pytest
 
 from ftui import jobs
 from ftui.core import events as ev
+from ftui.ui import asking, serving
 from tests.conftest import cli, wait_for
 
 
 @pytest.fixture(scope="module")
 def url(trained):
-    job = jobs.start(trained["run"], "serve", {"port": 0})
-    yield wait_for(lambda: jobs.serving(trained["run"]))
-    jobs.stop(job)
+    """Started and stopped as the Export tab does it."""
+    home, run = trained["home"], trained["run"]
+    starting, _, timer = serving.start(home, "en", run.id, "model", 0)
+    assert 'data-state="starting"' in starting and timer.active
+    (job,) = serving.servers(run)
+    address = wait_for(lambda: jobs.serving(run))
+    choice, shown, *_, timer = serving.show(home, "zh", run.id)  # as after a reload
+    assert address in shown and not timer.active and ("模型", "model") in choice.choices
+    code = re.search(r'data-name="curl".*?<pre class="code">(.*?)</pre>', shown, re.S)
+    answer = subprocess.run(["bash", "-c", html.unescape(code[1])], capture_output=True, text=True, timeout=60, check=True)
+    assert "label" in json.loads(answer.stdout)
+    yield address
+    serving.stop(home, "en", "serve-9-none", run.id)
+    assert jobs.state(job) == ev.RUNNING
+    stopping, *_ = serving.stop(home, "en", job.id, run.id)
+    assert 'data-state="stopping"' in stopping and "data-pick" not in stopping
     wait_for(lambda: jobs.state(job) in ev.TERMINAL)
+    assert serving.look(home, "en", run.id)[0] == ""
     assert jobs.state(job) == ev.STOPPED
     assert jobs.serving(trained["run"]) is None
 
 
 def test_one_and_many(url, trained):
-    import json
 
     one = httpx.post(f"{url}/predict", json={"text": "很好 喜欢"}).json()
     assert one["label"] == "正面"
@@ -51,13 +72,6 @@ def test_bad_requests_are_told_what_is_wrong(url, body):
 
 def test_what_the_playground_shows_works_when_pasted(url, trained):
     """curl and Python, with quotes, dollars and line breaks in the text."""
-    import html
-    import json
-    import re
-    import subprocess
-    import sys
-
-    from ftui.ui import asking
 
     given = {"text": "很好 it's \"great\" $HOME `x`\n喜欢"}
     shown = dict(re.findall(r'data-name="(\w+)".*?<pre class="code">(.*?)</pre>', asking.snippets(trained["run"], given, "en"), re.S))
@@ -70,8 +84,6 @@ def test_what_the_playground_shows_works_when_pasted(url, trained):
 
 
 def test_a_file_on_the_command_line(trained, tmp_path):
-    import csv
-    import json
 
     source = tmp_path / "in.csv"
     source.write_bytes("编号,评论内容\n7,很好 喜欢\n8,很差 讨厌\n".encode("gbk"))

@@ -314,7 +314,7 @@ class TestExport:
         for part in ("2.0 MB", "0.830", "4.2 / 6.0 ms", "812", "95.0%", "400 MB", "Accuracy · test"):
             assert part in shown[2]
         assert [name for _, name in shown[4].choices] == ["model", "onnx-int8", "safetensors"]
-        assert shown[5].visible is False and shown[8].active is False
+        assert shown[5].visible is False and shown[7].active is False
 
     def test_before_any_export_the_model_has_its_evaluation(self, home: Home, finished):
         shown = export_tab.show(home, "en", finished.id)
