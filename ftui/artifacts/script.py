@@ -111,6 +111,8 @@ def _not_done(recipe: Recipe) -> str:
     data = recipe.data
     steps = ", ".join(step.name for step in data.clean)
     told = f"# ftui cleaned the rows first, which this script does not do: {steps}\n" if steps else ""
+    if data.augment:
+        told += f"# ftui made new training rows, which this script does not do: {', '.join(step.name for step in data.augment)}\n"
     if data.balance != "none" or recipe.training.class_weights != "none":
         told += "# ftui balanced the classes (data.balance, training.class_weights), which this script does not do\n"
     ways = [field for field in ("group_column", "date_column", "folds") if getattr(data, field)]

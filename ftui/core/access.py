@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftui.core import starters
+from ftui.core import augmentation, starters
 from ftui.core.errors import UserError
 from ftui.core.home import Home, disk_use
 from ftui.core.recipe import Recipe
@@ -56,14 +56,21 @@ class Access:
         for path in filter(None, paths):
             if _is_path(path) and not _inside(path, home.datasets):
                 raise UserError("path_only_local", path=path)
-        if _is_path(recipe.model):
-            raise UserError("path_only_local", path=recipe.model)
+        named = [name for step in recipe.data.augment for name in augmentation.models(step)]
+        for name in (recipe.model, *named):
+            if _is_path(name):
+                raise UserError("path_only_local", path=name)
+        for step in recipe.data.augment:
+            own = step.path if isinstance(step, augmentation.Synonyms) else None
+            if own and not _inside(own, home.synonyms):
+                raise UserError("path_only_local", path=own)
         if self.mode == "demo":
             self._check_caps(recipe, home, rows)
 
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
-        if recipe.model not in starters.names():
-            raise UserError("demo_model", model=recipe.model, known=", ".join(starters.names()))
+        for name in (recipe.model, *(name for step in recipe.data.augment for name in augmentation.models(step))):
+            if name not in starters.names():
+                raise UserError("demo_model", model=name, known=", ".join(starters.names()))
         if self.most_rows is not None and rows > self.most_rows:
             raise UserError("demo_rows", rows=rows, most=self.most_rows)
         steps, examples = _work(recipe, rows)

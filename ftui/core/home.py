@@ -5,6 +5,7 @@
       runs/<run id>/           recipe.yaml, jobs/, checkpoints/, model/, report.json, predictions.parquet, exports/
         jobs/<job id>/         job.json, events.jsonl, worker.log, heartbeat, stop
       queue/                   one file for each job that waits for, or holds, a training slot
+      synonyms/                users' files of synonyms, by their content
       cache/                   may be deleted at any time
       index.sqlite             a summary that can be rebuilt from the folders
 """
@@ -176,6 +177,11 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.path / "runs"
+
+    @property
+    def synonyms(self) -> Path:
+        """Users' files of synonyms, each under the name of its content."""
+        return self.path / "synonyms"
 
     @property
     def cache(self) -> Path:

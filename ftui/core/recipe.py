@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from ftui.core import languages
+from ftui.core.augmentation import AUGMENT, Augment, Synonyms
 from ftui.core.errors import UserError
 from ftui.core.part import Part, Share
 from ftui.core.steps import CLEAN, Clean
@@ -34,6 +35,7 @@ class Data(Part):
     folds: int | None = Field(None, ge=2, le=20)
     fold: int = Field(1, ge=1, le=20)  # which of them is tested
     clean: list[Clean] = Field([], max_length=50)  # in this order; the file itself stays as it is
+    augment: list[Augment] = Field([], max_length=10)  # new training rows, made from the others
     balance: Literal["none", "oversample", "undersample"] = "none"  # of the training rows alone
 
     @model_validator(mode="after")
@@ -48,7 +50,7 @@ class Data(Part):
         """About how many of the rows are trained on."""
         test = 0 if self.test_path else 1 / self.folds if self.folds else self.test_size
         validation = 0 if self.validation_path else self.validation_size
-        return round(rows * (1 - test) * (1 - validation))
+        return round(rows * (1 - test) * (1 - validation) * (1 + sum(step.share for step in self.augment)))
 
 
 class Full(Part):
@@ -224,7 +226,7 @@ def _sentence(error: ValidationError, where: str) -> UserError:
 def _field(location: tuple[int | str, ...]) -> str:
     """training.learning_rate, without pydantic's names for the branches of a union."""
     branches = ("literal", "constrained", "list", "float", "int", "bool", "finite", "function")
-    parts = [str(p) for p in location if str(p) not in STRATEGIES and str(p) not in CLEAN and not str(p).startswith(branches)]
+    parts = [str(p) for p in location if str(p) not in STRATEGIES and str(p) not in CLEAN and str(p) not in AUGMENT and not str(p).startswith(branches)]
     return ".".join(parts) or "recipe"
 
 
@@ -248,7 +250,8 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 
     data = recipe.data
     files = {k: absolute(getattr(data, k)) for k in ("path", "validation_path", "test_path")}
-    return recipe.model_copy(update={"data": data.model_copy(update=files)})
+    own = [s.model_copy(update={"path": absolute(s.path)}) if isinstance(s, Synonyms) else s for s in data.augment]
+    return recipe.model_copy(update={"data": data.model_copy(update={**files, "augment": own})})
 
 
 def parse(text: str, where: str | Path) -> dict:

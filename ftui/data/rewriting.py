@@ -177,14 +177,15 @@ def follow(text: str, step: Part, spans: list[Span]) -> tuple[str, list[Span | N
         before = text
         for each in passes(step):
             edits = each.edits(text)
-            moved = [span and _moved(span, edits) for span in moved]
-            text = _edited(text, edits)
+            moved = [span and moved_by(span, edits) for span in moved]
+            text = edited(text, edits)
         if text == before:
             break
     return text, moved
 
 
-def _edited(text: str, edits: list[Edit]) -> str:
+def edited(text: str, edits: list[Edit]) -> str:
+    """The text after these edits, which are in order and do not overlap."""
     parts, place = [], 0
     for start, end, put in edits:
         parts += [text[place:start], put]
@@ -192,7 +193,8 @@ def _edited(text: str, edits: list[Edit]) -> str:
     return "".join([*parts, text[place:]])
 
 
-def _moved(span: Span, edits: list[Edit]) -> Span | None:
+def moved_by(span: Span, edits: list[Edit]) -> Span | None:
+    """Where a span is after these edits; None where nothing of it is left."""
     start, end = span
     new_start, new_end = start, end
     for low, high, put in edits:

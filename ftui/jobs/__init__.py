@@ -28,7 +28,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     Raises UserError for what the user can mend.
     """
     from ftui import tasks
-    from ftui.data import preparing
+    from ftui.data import augmenting, preparing
     from ftui.training import models, rows
 
     way.check(recipe, home, 0)  # before anything is read
@@ -49,12 +49,14 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     prepared = preparing.prepare(data, home, task.ROLES, task.STRATIFY)
     task.check(prepared.splits, prepared.columns)
     rows.check(recipe, task, prepared.splits["train"])
-    way.check(recipe, home, sum(table.num_rows for table in prepared.splits.values()))
+    more = rows.count(recipe, task, prepared.splits["train"]) - prepared.splits["train"].num_rows
+    way.check(recipe, home, sum(table.num_rows for table in prepared.splits.values()) + max(more, 0))
 
     try:
         run = home.new_run()
         try:
             kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
+            data = augmenting.with_files_kept(data, home, run.path)
             data = data.model_copy(update={**kept, "columns": prepared.columns})
             recipe = recipe.model_copy(update={"data": data})
             if name:
@@ -174,7 +176,7 @@ def serving(run: Run, artifact: str = "model") -> str | None:
 
 def _spawn(job: Job) -> None:
     """Start the worker in a session of its own: it outlives whoever started it."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_python_path()), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(python_path()), "PYTHONUNBUFFERED": "1"}
     with open(job.log, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ftui.jobs.worker", str(job.path)],
@@ -192,7 +194,7 @@ def _spawn(job: Job) -> None:
 _spawned: list[subprocess.Popen] = []
 
 
-def _python_path() -> list[str]:
+def python_path() -> list[str]:
     """Where this very ftui lies, so that a worker never imports another one."""
     return [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
 

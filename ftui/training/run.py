@@ -51,7 +51,10 @@ def train(context: Context) -> bool:
     from ftui.training import rows
 
     rows.check(recipe, task, splits["train"])
-    learned = splits | {"train": rows.to_learn(recipe, task, splits["train"], events)}
+    try:
+        learned = splits | {"train": rows.to_learn(recipe, task, splits, run.home, events, context.should_stop)}
+    except rows.Stopped:
+        return False
 
     # model
     import torch

@@ -17,7 +17,7 @@ from ftui.core.recipe import Recipe
 FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "training.learning_rate")
 FRONT += ("training.per_device_train_batch_size",)
 ELSEWHERE = (
-    "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean", "data.balance",
+    "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean", "data.augment", "data.balance",
     "data.group_column", "data.date_column", "data.folds", "data.fold")  # fmt: skip
 # Under Advanced: group (its title is text `group_<name>`) -> fields.
 GROUPS: dict[str, tuple[str, ...]] = {

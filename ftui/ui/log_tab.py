@@ -81,7 +81,7 @@ def status(told: Following, state: str, place: int, lang: str) -> str:
     if state in (ev.RUNNING, ev.STOPPING) and phase and phase not in ("training", "done"):
         items.append(languages.text("phase_" + phase, lang))
     if most and step is not None:
-        unit = "n_of_rows" if phase == "evaluating" else "n_of_steps"
+        unit = "n_of_rows" if phase in ("evaluating", "augmenting") else "n_of_steps"
         items.append(languages.text(unit, lang, step=step, most=most, share=f"{step / most:.0%}"))
         share = step / most if state != ev.FINISHED else 1.0
     if state == ev.RUNNING and phase == "training":

@@ -64,7 +64,7 @@ def save_reading(folder: Path, reading: str, plan: dict) -> None:
 
 def keep(home: Home, data_id: str, plan: str) -> None:
     """Keep a plan that has changed; the columns stay."""
-    folder = _folder(home, data_id)
+    folder = folder_of(home, data_id)
     if folder is not None:
         kept = saved(folder)
         save(folder, kept["task"], kept["columns"], read(plan))
@@ -73,7 +73,7 @@ def keep(home: Home, data_id: str, plan: str) -> None:
 def plan_of(made: Recipe) -> str:
     """What a recipe says of cleaning and splitting, as a plan; files of its own are not taken over."""
     data = made.data.model_dump(mode="json", exclude_defaults=True)
-    return written({name: data.get(name) for name in ("clean", "balance", "group_column", "date_column", "folds", "fold")})
+    return written({name: data.get(name) for name in ("clean", "augment", "balance", "group_column", "date_column", "folds", "fold")})
 
 
 def read(plan: str | None) -> dict:
@@ -115,7 +115,7 @@ def report_of(folder: Path, reading: str, plan: str) -> Report:
 
 def inspect(home: Home, lang: str, data_id: str, reading: str, plan: str) -> tuple:
     """After any choice: (findings, steps). What was chosen is kept."""
-    folder = _folder(home, data_id)
+    folder = folder_of(home, data_id)
     if folder is None:
         return "", ""
     now, content = readings.read(reading), read(plan)
@@ -133,7 +133,8 @@ def inspect(home: Home, lang: str, data_id: str, reading: str, plan: str) -> tup
     return _findings(found, content, lang), _steps(counts, content.get("clean", []), lang)
 
 
-def _folder(home: Home, data_id: str) -> Path | None:
+def folder_of(home: Home, data_id: str) -> Path | None:
+    """The folder of a data set, None where there is none."""
     try:
         return home.dataset(data_id) if data_id else None
     except UserError:
@@ -143,7 +144,8 @@ def _folder(home: Home, data_id: str) -> Path | None:
 # ---- pieces
 
 
-def _button(pick: str, text: str, kind: str = "", title: str = "") -> str:
+def button(pick: str, text: str, kind: str = "", title: str = "") -> str:
+    """A button of a `pickable`: a click is the event `pick`."""
     hint = f' title="{escape(title)}" aria-label="{escape(title)}"' if title else ""
     return f'<button data-pick="{escape(pick)}" class="{kind}"{hint}>{escape(text)}</button>'
 
@@ -151,12 +153,12 @@ def _button(pick: str, text: str, kind: str = "", title: str = "") -> str:
 def _findings(found: Report, plan: dict, lang: str) -> str:
     lines = []
     for finding in found.findings:
-        buttons = _button(f"rows:{finding.kind}", languages.text("show_rows", lang)) if len(finding.rows) else ""
+        buttons = button(f"rows:{finding.kind}", languages.text("show_rows", lang)) if len(finding.rows) else ""
         if finding.cure:
-            buttons += _button(f"cure:{finding.kind}", languages.step(finding.cure["name"], lang)[0], "cure")
+            buttons += button(f"cure:{finding.kind}", languages.step(finding.cure["name"], lang)[0], "cure")
         for name, value in (finding.setting or {}).items():
             if plan.get(name) != value:
-                buttons += _button(f"set:{finding.kind}", languages.text(f"{name}_{value}", lang), "cure")
+                buttons += button(f"set:{finding.kind}", languages.text(f"{name}_{value}", lang), "cure")
         mark = f'<span class="mark" aria-hidden="true">{_MARKS[finding.level]}</span>'
         sentence = escape(finding.sentence(lang))
         lines.append(f'<li class="finding {finding.level}" data-kind="{finding.kind}">{mark}<p>{sentence}</p><span class="acts">{buttons}</span></li>')
@@ -174,10 +176,10 @@ def _steps(counts: Sequence[tuple[int, int]], steps: Sequence[dict], lang: str) 
         changed, dropped = counts[i] if i < len(counts) else (0, 0)
         done = languages.text("step_done", lang, changed=changed, dropped=dropped)
         settings = ", ".join(f"{name} {_shown(value)}" for name, value in step.items() if name != "name" and value not in (None, ""))
-        see = _button(f"see:{i}", languages.text("before_after", lang)) if changed or dropped else ""
-        moves = _button(f"up:{i}", "↑", title=languages.text("step_up", lang)) if i else ""
-        moves += _button(f"down:{i}", "↓", title=languages.text("step_down", lang)) if i < len(steps) - 1 else ""
-        moves += _button(f"remove:{i}", "✕", title=languages.text("step_remove", lang))
+        see = button(f"see:{i}", languages.text("before_after", lang)) if changed or dropped else ""
+        moves = button(f"up:{i}", "↑", title=languages.text("step_up", lang)) if i else ""
+        moves += button(f"down:{i}", "↓", title=languages.text("step_down", lang)) if i < len(steps) - 1 else ""
+        moves += button(f"remove:{i}", "✕", title=languages.text("step_remove", lang))
         name = escape(languages.step(step["name"], lang)[0])
         detail = f'<span class="sub">{escape(settings)}</span>' if settings else ""
         lines.append(f'<li class="step"><p><b>{name}</b> {detail}</p><span class="n">{escape(done)}</span><span class="acts">{see}{moves}</span></li>')
@@ -188,13 +190,14 @@ def _shown(value: object) -> str:
     return ", ".join(f"{a} → {b}" for a, b in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _panel(title: str, heads: list[str], rows: list[list[str]], lang: str) -> str:
-    close = _button("close:", "✕", title=languages.text("close", lang))
+def rows_panel(title: str, heads: list[str], rows: list[list[str]], lang: str) -> str:
+    """Rows in a table with a title and a button that closes it; cells are HTML."""
+    close = button("close:", "✕", title=languages.text("close", lang))
     table = pieces.table([escape(head) for head in heads], rows, numeric=(0,))
     return f'<div class="ft rows-panel"><div class="line"><div class="h">{escape(title)}</div>{close}</div><div class="tall">{table}</div></div>'
 
 
-def _marked(text: str, other: str, kind: str) -> str:
+def marked(text: str, other: str, kind: str) -> str:
     """A text with what differs from another set off."""
     import difflib
 
@@ -222,7 +225,7 @@ def finding_rows(folder: Path, reading: str, plan: str, kind: str, lang: str) ->
         [f"{row + 1:,}", *((pieces.pill if role == "label" else pieces.cell)(cell[column]) for role, column in columns.items())]
         for row, cell in zip(rows, cells, strict=True)
     ]
-    return _panel(title, [languages.text("row", lang), *columns.values()], shown, lang)
+    return rows_panel(title, [languages.text("row", lang), *columns.values()], shown, lang)
 
 
 def step_rows(folder: Path, reading: str, plan: str, number: int, lang: str) -> str:
@@ -237,7 +240,7 @@ def step_rows(folder: Path, reading: str, plan: str, number: int, lang: str) -> 
     rows = []
     for row in changed:
         was, is_ = old[row], new[row]
-        rows.append([f"{row + 1:,}", *(_marked(a, b, kind) for a, b, kind in ((was[0], is_[0], "gone"), (is_[0], was[0], "new"))), _labels(was[1], is_[1])])
+        rows.append([f"{row + 1:,}", *(marked(a, b, kind) for a, b, kind in ((was[0], is_[0], "gone"), (is_[0], was[0], "new"))), _labels(was[1], is_[1])])
     gone = f'<span class="dropped">{escape(languages.text("row_dropped", lang))}</span>'
     rows += [[f"{row + 1:,}", pieces.cell(old[row][0]), gone, _labels(old[row][1], old[row][1])] for row in dropped]
     name = languages.step(outcome.step.name, lang)[0]
@@ -245,7 +248,7 @@ def step_rows(folder: Path, reading: str, plan: str, number: int, lang: str) -> 
     heads = [languages.text(key, lang) for key in ("row", "before", "after", "label")]
     if now.labels is None:
         heads, rows = heads[:-1], [row[:-1] for row in rows]
-    return _panel(title, heads, rows[: 2 * SHOWN_ROWS], lang)
+    return rows_panel(title, heads, rows[: 2 * SHOWN_ROWS], lang)
 
 
 def _labels(was: str, now: str) -> str:
@@ -266,7 +269,7 @@ def _by_row(table) -> dict[int, tuple[str, str]]:
 def act(home: Home, lang: str, pick: str, data_id: str, reading: str, plan: str) -> tuple:
     """A button of a finding or a step was clicked: (plan, rows that are shown)."""
     verb, _, what = pick.partition(":")
-    folder = _folder(home, data_id)
+    folder = folder_of(home, data_id)
     if verb == "close" or folder is None or readings.read(reading).problem(lang):
         return gr.skip(), ""
     if verb == "rows":
@@ -291,16 +294,16 @@ def act(home: Home, lang: str, pick: str, data_id: str, reading: str, plan: str)
     return made, step_rows(folder, reading, made, len(steps) - 1, lang) if verb == "cure" else ""
 
 
-def step_settings(lang: str, name: str | None) -> list:
-    """The fields for a step's settings: as many as it has, the others hidden; its line of explanation last."""
-    fields = [field for field in CLEAN[name].model_fields if field != "name"] if name else []
+def step_settings(lang: str, name: str | None, steps: dict = CLEAN, most: int = MOST_SETTINGS) -> list:
+    """`most` fields for a step's settings: as many as it has, the others hidden; its line of explanation last."""
+    fields = _fields(steps, name) if name else []
     updates = []
-    for i in range(MOST_SETTINGS):
+    for i in range(most):
         if i >= len(fields):
             updates.append(gr.Textbox(visible=False, value=""))
             continue
-        label, info = languages.step(f"{name}.{fields[i]}", lang)
-        field = CLEAN[name].model_fields[fields[i]]
+        label, info = languages.step(f"{name if steps is CLEAN else 'augment'}.{fields[i]}", lang)
+        field = steps[name].model_fields[fields[i]]
         default = None if field.is_required() else field.default
         value = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
         lines = 4 if fields[i] == "labels" else 1
@@ -312,13 +315,8 @@ def add(home: Home, lang: str, data_id: str, plan: str, name: str | None, *value
     """Add the chosen step with its settings: (plan, notice)."""
     if not name:
         return gr.skip(), pieces.notice(languages.text("choose_step", lang), kind="warn")
-    fields = [field for field in CLEAN[name].model_fields if field != "name"]
-    step: dict = {"name": name}
-    for field, value in zip(fields, values, strict=False):
-        if (value or "").strip() or field == "pattern":
-            step[field] = _typed(field, value)
     content = read(plan)
-    content["clean"] = [*content.get("clean", []), step]
+    content["clean"] = [*content.get("clean", []), step_of(CLEAN, name, values)]
     try:
         read(json.dumps(content))
     except UserError as error:
@@ -327,8 +325,21 @@ def add(home: Home, lang: str, data_id: str, plan: str, name: str | None, *value
     return written(content), ""
 
 
+def _fields(steps: dict, name: str) -> list[str]:
+    return [field for field in steps[name].model_fields if field != "name"]
+
+
+def step_of(steps: dict, name: str, values: Sequence[str]) -> dict:
+    """A step as plain data, from what was typed into its fields."""
+    step: dict = {"name": name}
+    for field, value in zip(_fields(steps, name), values, strict=False):
+        if (value or "").strip() or field == "pattern":
+            step[field] = _typed(field, value)
+    return step
+
+
 def _typed(field: str, value: str) -> object:
-    if field in ("pattern", "replacement"):
+    if field in ("pattern", "replacement", "path", "model", "there", "back", "there_prefix", "back_prefix"):
         return value
     if field == "labels":
         pairs = (line.replace("＝", "=").partition("=") for line in value.splitlines())

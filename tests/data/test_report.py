@@ -116,7 +116,9 @@ def test_every_sentence_has_a_finder() -> None:
 
 
 def test_every_step_and_setting_has_its_words() -> None:
+    from ftui.core.augmentation import AUGMENT
     from ftui.core.steps import CLEAN as STEPS
 
+    of_augmentation = {f"augment.{field}" for part in AUGMENT.values() for field in part.model_fields if field != "name"}
     settings = {f"{name}.{field}" for name, part in STEPS.items() for field in part.model_fields if field != "name"}
-    assert set(languages.catalogue("steps")) == {*STEPS, *settings}
+    assert set(languages.catalogue("steps")) == {*STEPS, *settings, *AUGMENT, *of_augmentation}

@@ -8,6 +8,7 @@ import gradio as gr
 import pytest
 
 from ftui.core.access import DEMO, PRIVATE
+from ftui.core.augmentation import AUGMENT
 from ftui.core.home import Home
 from ftui.core.steps import CLEAN
 from ftui.data import intake
@@ -169,12 +170,43 @@ class TestTrainingRows:
         plan, _ = act(home, dataset, "set:imbalance")
         assert json.loads(plan) == {"balance": "oversample"}
         assert "set:imbalance" not in inspect(home, dataset, plan)[0]
-        section, balance, table = growing.show(home, "en", dataset.id, READING, 0.2, 0.1, plan)
-        assert balance == "oversample" and table.count("</span>274</td>") == 2 and table.count(">274</td>") == 3
+        _, _, balance, table = growing.show(home, "en", dataset.id, READING, 0.2, 0.1, plan)
+        assert (balance.value, balance.visible) == ("oversample", True) and table.count("</span>274</td>") == 2 and table.count(">274</td>") == 3
         made = tune_tab.make_recipe(home, dataset.id, READING, (0.2, 0.1), tuple(VALUES))
         assert made.data.balance == "oversample"
         assert workshop.plan_of(made) == plan
         assert growing.change_balance(home, "en", dataset.id, plan, "none") == "{}" == workshop.written(workshop.saved(dataset.path)["plan"])
 
     def test_without_columns_nothing_is_counted(self, home: Home, messy):
-        assert growing.show(home, "en", messy.id, reading_of(None, "label"), 0.2, 0.1, "{}")[1:] == ("none", "")
+        assert growing.show(home, "en", messy.id, reading_of(None, "label"), 0.2, 0.1, "{}")[3] == ""
+
+    def test_augmentation_is_added_previewed_and_trained_with(self, home: Home, messy):
+        *fields, _ = workshop.step_settings("zh", "random_swap", AUGMENT, growing.MOST_SETTINGS)
+        plan, notice = growing.add(home, "zh", messy.id, "{}", "random_swap", *(field.value if field.visible else "" for field in fields))
+        assert notice == "" and json.loads(plan)["augment"][0]["name"] == "random_swap"
+        assert "preview:0" in growing.show(home, "zh", messy.id, READING, 0.2, 0.1, plan)[1]
+        (_, panel), *_ = growing.act(home, "zh", "preview:0", messy.id, READING, plan)
+        assert panel.count("<mark class='new'>") >= 4
+        made = tune_tab.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
+        assert [step.name for step in made.data.augment] == ["random_swap"]
+        assert workshop.plan_of(made) == workshop.written({"augment": [made.data.augment[0].model_dump(exclude_defaults=True) | {"name": "random_swap"}]})
+        [(left, panel)] = growing.act(home, "zh", "remove:0", messy.id, READING, plan)
+        assert (left, panel) == ("{}", "")
+
+    def test_own_synonyms_are_kept_and_counted(self, home: Home, messy, tmp_path):
+        (tmp_path / "s.txt").write_text("评论, 点评\n", encoding="utf-8")
+        path, notice = growing.bring(home, "en", str(tmp_path / "s.txt"))
+        assert "2 words" in notice and Path(path).parent == home.synonyms
+        plan, _ = growing.add(home, "en", messy.id, "{}", "synonyms", "1", "0.2", path, way=PRIVATE)
+        (_, panel), *_ = growing.act(home, "en", "preview:0", messy.id, READING, plan)
+        assert "点</mark>评" in panel or "点评</mark>" in panel
+        (tmp_path / "none.txt").write_text("#")
+        assert 'role="alert"' in growing.bring(home, "en", str(tmp_path / "none.txt"))[1]
+
+    def test_files_and_models_of_this_machine_are_not_named_from_elsewhere(self, home: Home, messy, tmp_path):
+        for name, values in (("synonyms", ("1", "0.1", "/etc/passwd")), ("masked_lm", ("1", "0.1", str(tmp_path)))):
+            plan, notice = growing.add(home, "en", messy.id, "{}", name, *values, way=PRIVATE)
+            assert plan == gr.skip() and 'role="alert"' in notice
+            made = workshop.written({"augment": [workshop.step_of(AUGMENT, name, values)]})
+            [(_, shown)] = growing.act(home, "en", "preview:0", messy.id, READING, made, way=DEMO)
+            assert "a path on the server" in shown
