@@ -227,4 +227,13 @@
       return [];
     },
   };
+
+  // The threshold of an answer with several labels: which bars count as said.
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-threshold]")) return;
+    const least = Number(event.target.value);
+    event.target.parentElement.querySelector("b").textContent = least.toFixed(2);
+    const bars = event.target.closest(".answer").querySelectorAll("[data-share]");
+    bars.forEach((bar) => bar.classList.toggle("first", Number(bar.dataset.share) >= least));
+  });
 })();

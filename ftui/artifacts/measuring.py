@@ -84,7 +84,8 @@ def agreement(said: pa.Table, source: pa.Table) -> dict:
     """Share of rows with the same label; largest difference of a probability (None where a task has none)."""
     import numpy as np
 
-    same = np.array(said["prediction"].to_pylist()) == np.array(source["prediction"].to_pylist())
+    mine, theirs = (np.array(table["prediction"].to_pylist()) for table in (said, source))
+    same = np.isclose(mine, theirs, rtol=0.01, atol=0.01 * np.std(theirs)) if mine.dtype.kind == "f" else mine == theirs
     difference = None
     if "scores" in said.column_names and "scores" in source.column_names:
         pair = [np.array(table["scores"].to_pylist()) for table in (said, source)]

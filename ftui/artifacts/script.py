@@ -121,8 +121,8 @@ def _not_done(recipe: Recipe) -> str:
 
 def write(recipe: Recipe, card: dict, learning_rate: float, epochs: float, model_path: str | None = None) -> str:
     """The script's text. `card` is the data set's; learning rate and epochs are given since a recipe may say `auto`; `model_path` where the model's files lie, if not at `recipe.model`."""
-    if recipe.task != "text-classification":
-        raise UserError("script_task", task=recipe.task)
+    if recipe.task != "text-classification" or "text_pair" in recipe.data.columns:
+        raise UserError("script_task", task=" + ".join([recipe.task, *(role for role in recipe.data.columns if role == "text_pair")]))
     settings = recipe.training
     csv = ""
     if card["encoding"] and card["encoding"].lower() not in ("utf-8", "ascii"):

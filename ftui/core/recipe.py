@@ -161,7 +161,7 @@ class Training(Part):
 
 class Recipe(Part):
     version: Literal[1] = 1
-    task: Literal["text-classification", "token-classification", "question-answering"] = "text-classification"
+    task: Literal["text-classification", "token-classification", "question-answering", "multi-label-classification", "text-regression"] = "text-classification"
     model: str = Field("starter-encoder", min_length=1)
     data: Data
     strategy: Strategy = Full()

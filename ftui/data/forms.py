@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftui.core.errors import UserError
-from ftui.data import answers, roles, spans, values
+from ftui.data import answers, roles, several, spans, values
 
 OPTIONAL = frozenset({"text_pair"})  # roles that a file need not have
 SAMPLE = 200
+LEAST_FLAGS = 2  # columns of 0 and 1 that together are labels
 SHARE = 0.9  # of a sample's rows: so many must look the part
 
 Read = Callable[[pa.Table, dict[str, str]], tuple[dict[str, pa.Array], dict[str, int]]]
@@ -39,15 +40,37 @@ def _asked(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array
     return {"question": questions, "context": contexts, "answers": found}, mended
 
 
+def _several(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    return {"text": _strings(table, columns), "labels": several.labels(table.column(columns["labels"]))}, {}
+
+
+def _flagged(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    found = several.flags({name: table.column(name) for name in names("flags", columns["flags"])})
+    return {"text": _strings(table, columns), "labels": found}, {}
+
+
+def _measured(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    return {"text": _strings(table, columns), "number": several.numbers(table.column(columns["number"]), columns["number"])}, {}
+
+
+def _strings(table: pa.Table, columns: dict[str, str]) -> pa.Array:
+    return values.strings(table.column(columns["text"]).combine_chunks())
+
+
 # Roles that a training reads -> the columns that a file may have for them -> how they are read.
 FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
     ("text", "spans"): {("text", "spans"): _marked, ("tokens", "ner_tags"): _tagged},
     ("question", "context", "answers"): {("question", "context", "answers"): _asked},
+    ("text", "labels", "text_pair"): {("text", "labels", "text_pair"): _several, ("text", "flags", "text_pair"): _flagged},
+    ("text", "number", "text_pair"): {("text", "number", "text_pair"): _measured},
 }
 TASKS = {  # whose roles they are
     ("text", "spans"): "token-classification",
     ("question", "context", "answers"): "question-answering",
+    ("text", "labels", "text_pair"): "multi-label-classification",
+    ("text", "number", "text_pair"): "text-regression",
 }
+YIELDING = {"multi-label-classification", "text-regression"}  # where a file has labels as well, they are what it is for
 
 
 def of(wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -67,6 +90,15 @@ def wanted(columns: Iterable[str]) -> tuple[str, ...]:
     """
     named = tuple(columns)
     return next((roles for roles, forms in FORMS.items() if any(complete(form, named) for form in forms)), named)
+
+
+def names(role: str, column: str) -> list[str]:
+    """The columns that a role's entry means: of flags several, with commas between.
+
+    >>> names("flags", "toxic, rude"), names("text", "a, b")
+    (['toxic', 'rude'], ['a, b'])
+    """
+    return [name.strip() for name in column.split(",") if name.strip()] if role == "flags" else [column]
 
 
 def complete(form: tuple[str, ...], named: Container[str]) -> bool:
@@ -91,7 +123,7 @@ def choose(wanted: tuple[str, ...], table: pa.Table, named: dict[str, str]) -> t
 def shared(wanted: tuple[str, ...], learned: dict[str, str], table: pa.Table) -> dict[str, str]:
     """Which of the columns that a training has learned from can be named for another file: those that it has too, but
     none where they are parts of a form and not all are there, for the file may be in another form."""
-    there = {role: column for role, column in learned.items() if column in table.column_names}
+    there = {role: column for role, column in learned.items() if set(names(role, column)) <= set(table.column_names)}
     return there if len(there) == len(learned) or wanted not in FORMS else {}
 
 
@@ -108,13 +140,14 @@ def recognise(table: pa.Table) -> dict | None:
 
 def suggest(form: tuple[str, ...], table: pa.Table) -> dict[str, str]:
     """The columns that fit into a form, role by role; roles for which none does are left out."""
-    return _fitting(form, table.slice(0, SAMPLE), {})
+    return _fitting(form, table.slice(0, SAMPLE), {}, meant=True)
 
 
 def guess(form: tuple[str, ...], table: pa.Table) -> dict[str, str]:
-    """The columns of a form that are recognised; none of them if not all, or where these roles are no form."""
+    """The columns of a form that fit; none of them if not all, or where these roles are no form."""
     known = any(form in forms for forms in FORMS.values())
-    return _find(form, table.slice(0, SAMPLE), {}) or {} if known else {}
+    found = suggest(form, table) if known else {}
+    return found if complete(form, found) else {}
 
 
 def read(wanted: tuple[str, ...], table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
@@ -147,11 +180,20 @@ def _find(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dic
     return found if complete(form, found) else None
 
 
-def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> dict[str, str]:
-    """A column for each role of the form for which one fits, those that are named kept."""
+def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str], meant: bool = False) -> dict[str, str]:
+    """A column for each role of the form for which one fits, those that are named kept. Where the form is `meant`, labels
+    and numbers need not prove that they are such."""
     looks = {"tokens": _is_tokens, "ner_tags": _is_tags, "spans": _is_spans, "text": _is_text}
+    looks |= {"labels": functools.partial(_is_labels, meant), "number": functools.partial(_is_number, meant), "text_pair": lambda *_: False}
     looks |= {role: functools.partial(_is_called, names) for role, names in _NAMES.items()}
     found = dict(named)
+    pair = roles.pair(sample.column_names) if "text_pair" in form and "text" not in found else None
+    if pair and all(pa.types.is_string(sample.schema.field(name).type) for name in pair):
+        found = dict(zip(("text", "text_pair"), pair, strict=True)) | found
+    if "flags" in form and "flags" not in found:
+        marked = [name for name in sample.column_names if _is_flag(name, sample.column(name))]
+        found |= {"flags": ", ".join(marked)} if len(marked) >= LEAST_FLAGS else {}
+        looks["flags"] = lambda *_: False
     for role in sorted(form, key=lambda r: r == "text"):  # text can be anything: it comes last
         if role in found:
             continue
@@ -159,8 +201,38 @@ def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str]) -> 
         fits = [name for name in free if looks[role](name, sample.column(name))]
         if not fits:
             continue
-        found[role] = fits[0] if role != "text" else max(fits, key=lambda name: roles.strength(name, roles.TEXT))
+        hints = {"text": roles.TEXT, "number": roles.NUMBER, "labels": roles.LABEL}.get(role, [])
+        found[role] = max(fits, key=lambda name: roles.strength(name, hints))
     return {role: found[role] for role in form if role in found}
+
+
+def _is_labels(meant: bool, name: str, column: pa.ChunkedArray) -> bool:
+    """Several labels in a cell, of which the same come again and again."""
+    if not roles.strength(name, roles.LABEL) or pa.types.is_list(column.type) and pa.types.is_nested(column.type.value_type):
+        return False
+    if not (_is_list(column) or pa.types.is_string(column.type)):
+        return False
+    if meant:
+        return True
+    rows = several.labels(column).to_pylist()
+    found = [label for row in rows for label in row]
+    return sum(len(row) > 1 for row in rows) >= 0.1 * len(rows) and len(set(found)) <= max(len(found) / 3, 2)
+
+
+def _is_flag(name: str, column: pa.ChunkedArray) -> bool:
+    if pa.types.is_nested(column.type) or roles.is_neither(name) or "," in name:
+        return False
+    found = {str(value).strip().lower() for value in column.to_pylist() if value is not None} - {""}
+    return bool(found) and any(found <= kinds for kinds in ({"0", "1"}, {"0.0", "1.0"}, {"true", "false"}))
+
+
+def _is_number(meant: bool, name: str, column: pa.ChunkedArray) -> bool:
+    """A score: numbers, some of which are not whole."""
+    if pa.types.is_nested(column.type) or roles.is_neither(name) or not (meant or roles.strength(name, roles.NUMBER)):
+        return False
+    cells = [value for value in column.to_pylist() if value is not None and str(value).strip()]
+    found = [value for value in map(several.number, cells) if value is not None]
+    return 0 < len(found) >= SHARE * len(cells) and (meant or len(set(found)) > 5 and any(value % 1 for value in found))
 
 
 def _is_list(column: pa.ChunkedArray) -> bool:

@@ -32,7 +32,7 @@ def guess(table: pa.Table, task: str | None = None) -> dict:
     """The task (unless it is said), and for each of its roles the column that fits best; a role for which none fits is
     left out."""
     special = forms.recognise(table) if task is None else None
-    if special:
+    if special and special["task"] not in forms.YIELDING:
         return special
     wanted = next((roles for roles, name in forms.TASKS.items() if name == task), None)
     if task and wanted:
@@ -42,12 +42,24 @@ def guess(table: pa.Table, task: str | None = None) -> dict:
     columns = [column for column in columns if column is not None]
     found = {}
     label = _best(columns, _label_score)
+    if special and not _labelled_besides(special["columns"], label):
+        return special
     text = _best([column for column in columns if column.name != label], _text_score)
     if text:
         found["text"] = text
     if label:
         found["label"] = label
+    pair = roles.pair(table.column_names)
+    if pair and label not in pair and {column.name for column in columns if column.kind == "text"} >= set(pair):
+        found["text"], found["text_pair"] = pair
     return {"task": "text-classification", "columns": found}
+
+
+def _labelled_besides(special: dict[str, str], label: str | None) -> bool:
+    """Whether a file has a column of labels besides those of several labels, or of numbers, that were recognised."""
+    if label is None or label in (special.get("labels"), special.get("number")):
+        return False
+    return roles.strength(label, roles.LABEL) == 3 or label not in forms.names("flags", special.get("flags", ""))
 
 
 def _best(columns: list[Column], score) -> str | None:

@@ -108,8 +108,9 @@ def find_columns(table: pa.Table, named: dict[str, str], roles: tuple[str, ...],
     for role, column in named.items():
         if role not in roles:
             raise UserError("role_unknown", role=role, roles=", ".join(roles))
-        if column not in table.column_names:
-            raise UserError("column_missing", name=name, column=column, columns=there)
+        for part in forms.names(role, column):
+            if part not in table.column_names:
+                raise UserError("column_missing", name=name, column=part, columns=there)
     free = [column for column in table.column_names if column not in named.values()]
     guessed = forms.guess(roles, table) or inspecting.guess(table.select(free), "text-classification")["columns"]
     columns = {role: named.get(role) or guessed.get(role) for role in roles}
@@ -250,9 +251,10 @@ def _own(
     """The rows of a validation or test file, whose columns are named as in the training data."""
     dataset = resolve(path, home)
     table, name, before = dataset.table(), dataset.card()["name"], sum(dropped.values())
-    for column in columns.values():
-        if column not in table.column_names:
-            raise UserError("column_missing", name=name, column=column, columns=", ".join(table.column_names))
+    for role, column in columns.items():
+        for part in forms.names(role, column):
+            if part not in table.column_names:
+                raise UserError("column_missing", name=name, column=part, columns=", ".join(table.column_names))
     found, empty = filled(table, columns, roles)
     dropped.update(empty)
     for outcome in cleaning.run(found, cleaning.for_others(data.clean)):

@@ -122,7 +122,7 @@ def look(dataset: Dataset, columns: dict[str, str], steps: Sequence[Part] = (), 
     cleaned = outcomes[-1].table if outcomes else table
     sheet = Sheet(table, cleaned, outcomes, raw, numbers, len(whole), columns, dict(lacking), tokenizer=tokenizer)
     for split, other in (own or {}).items():
-        there = {role: column for role, column in columns.items() if column in other.table().column_names}
+        there = {role: column for role, column in columns.items() if set(forms.names(role, column)) <= set(other.table().column_names)}
         if set(there) - {"label"}:
             rows, _ = preparing.filled(other.table(), there, forms.wanted(there))
             rows = cleaning.rewritten(rows, steps)
@@ -143,7 +143,7 @@ def finders() -> list[Callable[[Sheet], Iterator[Finding]]]:
 def missing(sheet: Sheet) -> Iterator[Finding]:
     for reason, count in sheet.lacking.items():
         column = sheet.columns.get(reason.removeprefix("empty_"))
-        if column is None or reason == "empty_answers":  # found while reading: no cell is empty
+        if column is None or reason in ("empty_answers", "empty_number"):  # found while reading: no cell is empty
             yield Finding(reason, "warn", count)
             continue
         found = sheet.raw.column(column).to_pylist()

@@ -17,6 +17,15 @@ LABEL = [
     {"domain", "section", "rating", "score", "star", "grade", "level", "status", "result", "领域", "专业",
      "评分", "星级", "打分", "等级", "状态", "结果"},
 ]  # fmt: skip
+NUMBER = [
+    {"score", "similarity", "number", "value", "target", "评分", "分数", "得分", "相似度", "分值"},
+    {"label", "rating", "star", "grade", "打分", "标签", "数值"},
+]
+PAIRS = [  # columns with the two texts of a pair, the first one first
+    ("premise", "hypothesis"), ("question1", "question2"), ("query", "passage"), ("前提", "假设"), ("text", "text_pair"), ("source_text", "target_text"),
+    ("sentence", "sentence_pair"), ("原句", "对比句"),
+]  # fmt: skip
+_NUMBERED = [("1", "2"), ("_1", "_2"), ("a", "b"), ("_a", "_b"), ("A", "B"), ("一", "二"), ("甲", "乙"), ("１", "２")]
 NEITHER = {
     "id", "index", "idx", "uuid", "guid", "url", "link", "date", "time", "timestamp", "created", "updated",
     "user", "author", "unnamed", "image", "编号", "序号", "日期", "时间", "链接", "网址", "用户", "作者", "图片",
@@ -40,6 +49,24 @@ def strength(name: str, hints: list[set[str]]) -> float:
         if words & group or _contains(name, group):
             return 2.0 - 0.5 * rank
     return 0.0
+
+
+def pair(columns: list[str]) -> tuple[str, str] | None:
+    """The columns that hold two texts beside each other, by their names.
+
+    >>> pair(["id", "sentence1", "sentence2"]), pair(["句子A", "句子B"]), pair(["text", "label"]), pair(["id1", "id2"])
+    (('sentence1', 'sentence2'), ('句子A', '句子B'), None, None)
+    """
+    there = {name.strip().lower(): name for name in columns}
+    known = next(((there[a], there[b]) for a, b in PAIRS if a in there and b in there), None)
+    if known:
+        return known
+    for name in columns:
+        for first, second in _NUMBERED:
+            stem = name.removesuffix(first)
+            if name.endswith(first) and stem + second in columns and (strength(stem, TEXT) or stem.lower() in ("s", "sent")):
+                return name, stem + second
+    return None
 
 
 def is_neither(name: str) -> bool:

@@ -39,7 +39,12 @@ TASKS = {
     "text-classification": "ftui.tasks.text_classification",
     "token-classification": "ftui.tasks.token_classification",
     "question-answering": "ftui.tasks.question_answering",
+    "multi-label-classification": "ftui.tasks.multi_label",
+    "text-regression": "ftui.tasks.regression",
 }
+
+
+LOWER = ("loss", "perplexity", "rmse", "mae")  # metrics of which less is better
 
 
 def get(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""One label for each text. Encoders and decoders with a classification head."""
+"""One label for each text, or for two texts beside each other. Encoders and decoders with a classification head."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.errors import UserError
+from ftui.tasks import texts
 
 if TYPE_CHECKING:
     import datasets
     import numpy as np
     import pyarrow as pa
 
-ROLES = ("text", "label")
-INPUTS = ("text",)
+ROLES = ("text", "label", "text_pair")
+INPUTS = texts.ROLES
 POSITIONS = False
 STRATIFY = "label"
 METRICS = ("f1_macro", "accuracy", "f1_micro", "f1_weighted", "mcc")
@@ -45,10 +46,10 @@ def counts(table: pa.Table) -> list[tuple[str, int]]:
 
 
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:
-    """Columns input_ids, attention_mask (and token_type_ids where the model has them), labels; no padding yet."""
+    """input_ids ... as `texts.encode` gives them, and labels: the numbers of the rows' labels."""
     import datasets
 
-    columns = dict(tokenizer(table["text"].to_pylist(), truncation=True, max_length=max_length))
+    columns = texts.encode(table, tokenizer, max_length)
     if labels is not None:
         index = {label: number for number, label in enumerate(labels)}
         columns["labels"] = [index[label] for label in table["label"].to_pylist()]
@@ -68,11 +69,7 @@ def load_model(source: str, labels: list[str], config: Any = None, **options: An
     )
 
 
-def collator(tokenizer: Any) -> Any:
-    """Pads each batch to its own longest text."""
-    from transformers import DataCollatorWithPadding
-
-    return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
+collator = texts.collator
 
 
 def class_weights(train: pa.Table, labels: list[str]) -> list[float]:
@@ -150,8 +147,7 @@ def baseline(splits: dict[str, pa.Table], split: str) -> dict:
 def predictions(table: pa.Table, answers: list[dict], labels: list[str]) -> dict[str, list]:
     """Columns of predictions.parquet."""
     return {
-        "row": table["row"].to_pylist(),
-        "text": table["text"].to_pylist(),
+        **texts.columns(table),
         "label": table["label"].to_pylist(),
         "prediction": [answer["label"] for answer in answers],
         "confidence": [answer["scores"][answer["label"]] for answer in answers],

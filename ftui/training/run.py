@@ -148,7 +148,7 @@ def train(context: Context) -> bool:
         save_total_limit=settings.save_total_limit,
         load_best_model_at_end=choosing,
         metric_for_best_model=f"eval_{best_by}" if choosing else None,
-        greater_is_better=best_by != "loss" if choosing else None,
+        greater_is_better=best_by not in tasks.LOWER if choosing else None,
         logging_steps=settings.logging_steps or max(1, steps // CURVE_POINTS),
         logging_nan_inf_filter=False,
         disable_tqdm=True,

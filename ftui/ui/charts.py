@@ -348,7 +348,7 @@ def metric_name(name: str, lang: str) -> str:
     """`validation_f1_macro` as people say it. Metrics that the catalogue does not have keep their name."""
     split = next((s for s in ("validation", "test") if name.startswith(s + "_")), None)
     bare = _bare(name)
-    known = languages.catalogue("interface").get("metric_" + bare)
+    known = languages.interface().get("metric_" + bare)
     word = known[lang] if known else bare
     return f"{word} · {languages.text('split_' + split, lang)}" if split else word
 

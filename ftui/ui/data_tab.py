@@ -113,7 +113,7 @@ def view_rows(home: Home, lang: str, data_id: str, reading: str, search: str, nu
     if here > pages:
         here = pages
         columns, rows, matches = inspecting.rows(dataset.table(), (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
-    marks = {column: readings.role_name(role, lang) for role, column in readings.read(reading).columns.items()}
+    marks = {name: readings.role_name(role, lang) for role, name in readings.read(reading).named}
     heads = [pieces.cell(name, 40) + (f"<mark>{marks[name]}</mark>" if name in marks else "") for name in columns]
     cells = [[pieces.cell(value) for value in row] for row in rows]
     table = pieces.table(heads, cells, none=languages.text("no_match" if search else "no_rows", lang))
@@ -209,7 +209,7 @@ def looked(path: Path, reading: str) -> tuple[list[tuple[str, int]], dict | None
     table, now = intake.open_dataset(path).table(), readings.read(reading)
     tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
     tokenizer = tokenizer if tokenizer.exists() else None
-    columns = {role: column for role, column in now.columns.items() if column in table.column_names}
+    columns = {role: column for role, column in now.columns.items() if set(forms.names(role, column)) <= set(table.column_names)}
     counts = inspecting.label_counts(table, columns["label"]) if "label" in columns else []
     inputs = tasks.inputs(tasks.get(now.task), columns)
     if len(inputs) == 1 and inputs[0] in columns:
@@ -242,7 +242,7 @@ def build(page: Page) -> tuple[Choice, View]:
                 known_tasks = [(readings.task_name(name, page.lang), name) for name in tasks.TASKS]
                 task = gr.Dropdown(known_tasks, value=known_tasks[0][1], label=t("task"), elem_id="task", min_width=180)
                 form = gr.Dropdown([], label=t("form"), visible=False, elem_id="form", min_width=180)
-                ids = ("text-column", "label-column", "third-column")
+                ids = ("text-column", "label-column", "third-column", "fourth-column")
                 pickers = [gr.Dropdown([], value=None, visible=False, elem_id=name, min_width=180) for name in ids]
             notes = html(elem_id="data-notes")
             remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])

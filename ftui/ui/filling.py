@@ -119,7 +119,7 @@ def _differences(home: Home, data_id: str, made: Recipe, lang: str) -> list[str]
     """What of a recipe could not be taken over here."""
     told = []
     names = _columns(home, data_id)
-    lacking = [name for name in made.data.columns.values() if name not in names]
+    lacking = [name for _, name in readings.of(made.task, made.data.columns).named if name not in names]
     if lacking:
         told.append(languages.text("recipe_columns_kept", lang, names=", ".join(lacking)))
     if made.device not in machine.devices():

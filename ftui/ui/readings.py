@@ -15,7 +15,7 @@ from ftui import tasks
 from ftui.core import languages
 from ftui.core.recipe import Recipe
 
-MOST_ROLES = 3  # of any form
+MOST_ROLES = 4  # of any form
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,20 @@ class Reading:
 
         return [role for role in self.form if role not in self.columns and role not in forms.OPTIONAL]
 
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """(role, column of the file) of all that are chosen."""
+        from ftui.data import forms
+
+        return [(role, name) for role, column in self.columns.items() for name in forms.names(role, column)]
+
     def problem(self, lang: str) -> str | None:
         """What keeps it from being learned from, in one sentence."""
         if self.lacking:
             roles = ("、" if lang == "zh" else ", ").join(role_name(role, lang) for role in self.lacking)
             return languages.text("column_lacking", lang, task=task_name(self.task, lang), roles=roles)
-        for role, column in self.columns.items():
-            other = next((r for r, c in self.columns.items() if c == column and r != role), None)
+        for role, column in self.named:
+            other = next((r for r, c in self.named if c == column and r != role), None)
             if other:
                 return languages.text("column_twice", lang, column=column, first=role_name(role, lang), second=role_name(other, lang))
         return None
@@ -81,7 +88,10 @@ def of(task: str, columns: dict[str, str]) -> Reading:
 
 def of_recipe(made: Recipe, names: list[str]) -> Reading:
     """What a recipe says, as far as a data set has the columns."""
-    return of(made.task, {role: column for role, column in made.data.columns.items() if column in names})
+    from ftui.data import forms
+
+    there = {role: column for role, column in made.data.columns.items() if set(forms.names(role, column)) <= set(names)}
+    return of(made.task, there)
 
 
 def with_columns(task: str, form: str, chosen: tuple[str | None, ...]) -> Reading:
@@ -99,9 +109,10 @@ def controls(reading: Reading, names: list[str], lang: str) -> list:
     updates = [gr.Dropdown(choices=choices, value=" ".join(reading.form), visible=len(known) > 1)]
     for role in reading.form:
         none = [(languages.text("no_column", lang), "")] if role in forms.OPTIONAL else []
+        several = [reading.columns[role]] if role in reading.columns and reading.columns[role] not in names else []  # flags
         label = languages.text("column_of", lang, role=role_name(role, lang))
         value = reading.columns.get(role) or ("" if none else None)
-        updates.append(gr.Dropdown(choices=none + [(name, name) for name in names], value=value, label=label, visible=True))
+        updates.append(gr.Dropdown(choices=none + [(name, name) for name in [*several, *names]], value=value, label=label, visible=True))
     return updates + [gr.Dropdown(choices=[], value=None, visible=False)] * (MOST_ROLES + 1 - len(updates))
 
 

@@ -18,8 +18,11 @@ from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home
 from ftui.ui import demo, pieces, readings, workshop
 
-SAMPLES = {  # task -> a file in Chinese, and one in English
+SAMPLES = {  # kind -> a file in Chinese, and one in English
     "text-classification": ("zh_reviews.csv", "en_reviews.csv"),
+    "multi-label-classification": ("zh_feedback.csv", "en_feedback.csv"),
+    "sentence-pairs": ("zh_pairs.csv", "en_pairs.csv"),
+    "text-regression": ("zh_scores.csv", "en_scores.csv"),
     "token-classification": ("zh_entities.jsonl", "en_entities.conll"),
     "question-answering": ("zh_questions.json", "en_questions.csv"),
 }

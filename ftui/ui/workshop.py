@@ -218,14 +218,14 @@ def finding_rows(folder: Path, reading: str, plan: str, kind: str, lang: str) ->
         return ""
     place = {row: i for i, row in enumerate(now.numbers.tolist())}
     rows = found.rows[:SHOWN_ROWS].tolist()
-    columns = now.columns
-    cells = now.raw.take([place[row] for row in rows]).select(list(columns.values())).to_pylist()
+    columns = readings.read(reading).named
+    cells = now.raw.take([place[row] for row in rows]).select([name for _, name in columns]).to_pylist()
     title = languages.text("rows_shown", lang, n=len(rows), all=len(found.rows)) + " · " + found.sentence(lang)
     shown = [
-        [f"{row + 1:,}", *((pieces.pill if role == "label" else pieces.cell)(cell[column]) for role, column in columns.items())]
+        [f"{row + 1:,}", *((pieces.pill if role == "label" else pieces.cell)(cell[column]) for role, column in columns)]
         for row, cell in zip(rows, cells, strict=True)
     ]
-    return rows_panel(title, [languages.text("row", lang), *columns.values()], shown, lang)
+    return rows_panel(title, [languages.text("row", lang), *(name for _, name in columns)], shown, lang)
 
 
 def step_rows(folder: Path, reading: str, plan: str, number: int, lang: str) -> str:

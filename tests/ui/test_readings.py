@@ -47,7 +47,7 @@ def test_what_the_columns_hold_must_fit_too(home, dataset):
 
 
 def test_the_choice_is_there_again_and_of_an_older_version_too(home, entities):
-    reading = data_tab.choose_columns(home, "en", entities.id, "text-classification", "text label", "文本", "实体", None)
+    reading = data_tab.choose_columns(home, "en", entities.id, "text-classification", "text label text_pair", "文本", "实体", "", None)
     workshop.inspect(home, "en", entities.id, reading, "{}")
     assert readings.read(data_tab.show(home, "en", entities.id)[5]) == readings.read(reading)
     (entities.path / "plan.json").write_text('{"columns": {"text": "文本", "label": "实体"}, "plan": {}}', encoding="utf-8")

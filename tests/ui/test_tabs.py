@@ -53,7 +53,7 @@ class TestData:
         assert notice == ""
         shown = data_tab.show(home, "en", data_id)
         reading = readings.read(shown[5])
-        assert reading.problem("en") is None and reading.task == task
+        assert reading.problem("en") is None and reading.task == ("text-classification" if task == "sentence-pairs" else task)
 
     def test_facts_and_guesses(self, home: Home, dataset):
         listed, empty, view, facts, _, reading, plan, *rest = data_tab.show(home, "zh", dataset.id)

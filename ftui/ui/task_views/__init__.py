@@ -17,6 +17,8 @@ from types import ModuleType
 VIEWS = {
     "token-classification": "ftui.ui.task_views.entities",
     "question-answering": "ftui.ui.task_views.answers",
+    "multi-label-classification": "ftui.ui.task_views.several",
+    "text-regression": "ftui.ui.task_views.numbers",
 }
 ANSWERS = {"text-classification": "ftui.ui.task_views.labels", **VIEWS}
 

@@ -1,0 +1,72 @@
+"""From probabilities of several labels to the plain data that the evaluation tab draws."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ftui.tasks.resampling import RESAMPLES, ends
+
+THRESHOLDS = np.round(np.arange(0.05, 0.951, 0.05), 2)
+
+
+def metrics(scores: np.ndarray, references: np.ndarray, threshold: float) -> dict[str, float]:
+    """f1_micro, f1_macro, map (the mean of the labels' average precisions; labels that no row has are left out) and
+    subset_accuracy (all labels of a row right) of (N, L) probabilities and (N, L) booleans. Source: sklearn.metrics."""
+    from sklearn.metrics import accuracy_score, average_precision_score, f1_score
+
+    said = scores >= threshold
+    there = np.flatnonzero(references.any(0))
+    precisions = [average_precision_score(references[:, i], scores[:, i]) for i in there]
+    f1 = {name: float(f1_score(references, said, average=name, zero_division=0)) for name in ("micro", "macro")}
+    return {
+        "f1_micro": f1["micro"],
+        "f1_macro": f1["macro"],
+        "map": float(np.mean(precisions)) if len(precisions) else 0.0,
+        "subset_accuracy": float(accuracy_score(references, said)),
+    }
+
+
+def build(scores: np.ndarray, references: np.ndarray, labels: list[str], threshold: float) -> dict:
+    """(N, L) probabilities and (N, L) booleans give metrics with intervals, a table of labels, and what other thresholds
+    would give."""
+    from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+
+    said = scores >= threshold
+    per_class = precision_recall_fscore_support(references, said, average=None, labels=np.arange(len(labels)), zero_division=0)
+    rows = [
+        {
+            "label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n),
+            "ap": float(average_precision_score(references[:, i], scores[:, i])) if n else None,
+        }
+        for i, (label, p, r, f, n) in enumerate(zip(labels, *per_class, strict=True))
+    ]  # fmt: skip
+    found = metrics(scores, references, threshold)
+    sure = np.where(references, scores, 1 - scores)
+    return {
+        "rows": len(references),
+        "metrics": {**found, "loss": float(-np.log(np.maximum(sure, 1e-300)).mean())},
+        "interval": _interval(said, references),
+        "per_class": sorted(rows, key=lambda row: -row["support"]),
+        "threshold": threshold,
+        "thresholds": [{"threshold": float(t), **_micro(scores >= t, references)} for t in THRESHOLDS],
+    }
+
+
+def _micro(said: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    hits, found, there = (said & references).sum(), said.sum(), references.sum()
+    return {
+        "precision": float(hits / found) if found else 0.0,
+        "recall": float(hits / there) if there else 0.0,
+        "f1": float(2 * hits / (found + there)) if found + there else 0.0,
+    }
+
+
+def _interval(said: np.ndarray, references: np.ndarray) -> dict[str, list[float]]:
+    """Bootstrap intervals of micro F1 and subset accuracy: rows drawn with replacement."""
+    if not len(references):
+        return {}
+    counts = np.stack([(said & references).sum(1), said.sum(1) + references.sum(1), (said == references).all(1)], 1)
+    kinds, times = np.unique(counts, axis=0, return_counts=True)
+    drawn = np.random.default_rng(0).multinomial(times.sum(), times / times.sum(), size=RESAMPLES) @ kinds
+    f1 = np.divide(2 * drawn[:, 0], drawn[:, 1], out=np.zeros(len(drawn)), where=drawn[:, 1] > 0)
+    return {"f1_micro": ends(f1), "subset_accuracy": ends(drawn[:, 2] / times.sum())}

@@ -1,0 +1,38 @@
+"""What the tasks have in common that read a text, or a text and another one beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROLES = ("text", "text_pair")
+
+
+def encode(table: pa.Table, tokenizer: Any, max_length: int) -> dict[str, list]:
+    """input_ids, attention_mask (and token_type_ids where the model has them) of each row; no padding yet. Of two texts the
+    longer one is cut first."""
+    return dict(tokenizer(*(table[role].to_pylist() for role in there(table)), truncation=True, max_length=max_length))
+
+
+def there(table: pa.Table) -> list[str]:
+    """Which of ROLES the rows have."""
+    return [role for role in ROLES if role in table.column_names]
+
+
+def together(table: pa.Table) -> list[str]:
+    """One text for each row."""
+    return list(map("\n".join, zip(*(table[role].to_pylist() for role in there(table)), strict=True)))
+
+
+def columns(table: pa.Table) -> dict[str, list]:
+    """The first columns of predictions.parquet: row, and the texts."""
+    return {name: table[name].to_pylist() for name in ("row", *there(table))}
+
+
+def collator(tokenizer: Any) -> Any:
+    """Pads each batch to its own longest text."""
+    from transformers import DataCollatorWithPadding
+
+    return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
