@@ -40,7 +40,7 @@ def measure(job: Job, folder: Path) -> dict:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)  # its errors go to the job's log
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
-        raise UserError("artefact_unmeasured", code=done.returncode, problem=lines[-1] if lines else "-")
+        raise UserError("artefact_unmeasured", exit=done.returncode, problem=lines[-1] if lines else "-")
     return {"version": 1, "size": size, **json.loads(lines[-1])}
 
 

@@ -37,7 +37,7 @@ class Predictor:
             raise UserError("not_a_model_of_ours", path=folder) from error
         self.task = tasks.get(self.card["task"])
         self.labels: list[str] = self.card["labels"]
-        self.inputs = tuple(self.card.get("inputs") or tasks.inputs(self.task, ()))  # what it has to be given
+        self.inputs = tuple(self.card.get("asked") or tasks.inputs(self.task, ()))  # what it has to be given
         self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self.clean = build_steps(self.card.get("clean", []))  # texts are asked about as they were trained on
         self.device = device

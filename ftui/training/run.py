@@ -211,7 +211,7 @@ def train(context: Context) -> bool:
             model = adapters.merge(model, folder / "adapter", whole)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        card = {"version": 1, "task": recipe.task, "labels": labels, "inputs": tasks.inputs(task, prepared.columns), "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
+        card = {"version": 1, "task": recipe.task, "labels": labels, "asked": tasks.inputs(task, prepared.columns), "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
         if not task.POSITIONS:  # what is asked is then read as it was learned
             card["clean"] = [step.model_dump() for step in recipe.data.clean if step.name in rewriting.NAMES]
         (folder / "ftui.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
