@@ -8,7 +8,7 @@ run: .venv/installed
 	$(BIN)/python app.py
 
 test: .venv/installed-dev check
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(PYTEST)
 
 test-slow: .venv/installed-dev
 	$(BIN)/python -m pytest -m slow $(PYTEST)
