@@ -10,11 +10,13 @@ that the data does not use go as well. What is finished in --home is not made ag
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
 DATA = Path(os.environ.get("FTUI_TEST_DATA") or REPO.parent / "shared" / "data")
 SETS = {"zh_sentiment_reviews": "label", "en_topic_clinc150": "domain"}
 EPOCHS = 3

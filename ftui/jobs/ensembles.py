@@ -15,9 +15,10 @@ def start(run: Run, seeds: int = 3, vote: Literal["soft", "hard"] = "soft", way:
     """Train the run's recipe with `seeds` - 1 further seeds, and queue the ensemble of all behind them; returns that.
 
     Raises UserError; then none of them is left."""
-    recipe, line = recipes.load(run.recipe), jobs.summary(run)
+    recipe = recipes.load(run.recipe)
     if recipe.ensemble:
         raise UserError("ensemble_of_ensembles", run=run.id)
+    line = jobs.summary(run)
     if not run.model.exists():
         raise UserError("run_without_model", run=run.id, state=line["state"])
     started: list[Run] = []

@@ -66,7 +66,8 @@ def pruned(run: Run, prune: Prune) -> Recipe:
 
 def layers(run: Run) -> int | None:
     """How many layers the run's model has; None for an ensemble, and where its configuration does not say."""
-    shape = base_models.shape(base_models.find(str(run.model)).config)
+    path = run.model / "config.json"
+    shape = base_models.shape(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
     return shape.layers if shape else None
 
 

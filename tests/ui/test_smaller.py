@@ -60,8 +60,8 @@ def test_what_came_of_a_run_is_shown_beside_it(home, source, student):
 def test_a_run_of_which_nothing_was_made_says_so(home, source):
     table, members, ways, notice, layers, stay = smaller.show(home, "en", source.id)
     assert "Nothing has been made" in table
-    assert (layers["maximum"], layers["value"], stay["value"]) == (4, 2, 4)
-    assert ways["visible"] and not members and not notice
+    assert (layers.maximum, layers.value, stay.value) == (4, 2, 4)
+    assert ways.visible and not members and not notice
 
 
 def test_an_ensembles_members_are_shown_with_their_spread(home, source):
@@ -74,7 +74,7 @@ def test_an_ensembles_members_are_shown_with_their_spread(home, source):
     )
     shown = smaller.show(home, "en", source.id)
     assert "0.910 ± 0.014" in shown[1] and "0.930" in shown[1]
-    assert not shown[2]["visible"], "an ensemble has no layers to take away"
+    assert not shown[2].visible, "an ensemble has no layers to take away"
 
 
 def test_pruning_nothing_starts_nothing(home, source):
