@@ -119,7 +119,9 @@ def train(context: Context) -> bool:
         model.to(device)
     collate = task.collator(tokenizer)
     try:
-        cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
+        cached = None
+        if not distil:  # a teacher's rows are learned from as they are
+            cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
     except Stopped:
         return False
 
