@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ftui.cli import data, models, runs
+from ftui.cli import data, models, runs, smaller
 from ftui.cli.following import BAD_INPUT, INTERRUPTED, OK, HomeOption, print_json
 from ftui.core import home as homes
 from ftui.core import languages
@@ -48,6 +48,8 @@ def ui(
 
 
 for command in (runs.train, models.evaluate, models.predict, models.export, models.script, models.serve, data.disk):
+    app.command()(command)
+for command in (smaller.distil, smaller.prune, smaller.ensemble):
     app.command()(command)
 app.add_typer(runs.runs_app, name="runs")
 app.add_typer(data.data_app, name="data")

@@ -147,12 +147,18 @@ FORMATS: dict[str, Format] = {
 }
 
 
+# Of all that can be asked: the formats, and what a run's own model can be besides.
+LOADERS: dict[str, runtimes.Loader] = {"ensemble": runtimes.ensemble} | {name: form.load for name, form in FORMATS.items()}
+
+
 def check(run: Run, name: str) -> None:
     """Raise UserError for a format that there is not, or not for this run."""
     if name not in FORMATS:
         raise UserError("format_unknown", format=name, known=", ".join(FORMATS))
     if name == "adapter" and not (run.model / "adapter").is_dir():
         raise UserError("no_adapter", run=run.id)
+    if not (run.model / "config.json").exists():
+        raise UserError("ensemble_no_export", format=name)
 
 
 # ---- what there is

@@ -50,7 +50,7 @@ def _measure(job: Job, folder: Path) -> dict:
     from ftui.artifacts.predicting import Predictor
     from ftui.evaluation.run import score
 
-    memory = _Memory()
+    memory = Memory()
     run = job.run
     predictor = Predictor(folder)
     split, table = rows(run, predictor.task)
@@ -93,7 +93,7 @@ def agreement(said: pa.Table, source: pa.Table) -> dict:
     return {"agreement": float(same.mean()), "largest_difference": difference}
 
 
-def latency(predictor: Predictor, inputs: list[dict], memory: _Memory) -> dict:
+def latency(predictor: Predictor, inputs: list[dict], memory: Memory) -> dict:
     """{"p50", "p95"} in ms of asking one text at a time."""
     import numpy as np
 
@@ -106,7 +106,7 @@ def latency(predictor: Predictor, inputs: list[dict], memory: _Memory) -> dict:
     return {name: round(float(np.percentile(times[SPARE:], share)), 2) for name, share in (("p50", 50), ("p95", 95))}
 
 
-def throughput(predictor: Predictor, inputs: list[dict], memory: _Memory) -> float:
+def throughput(predictor: Predictor, inputs: list[dict], memory: Memory) -> float:
     """Texts a second, BATCH at a time."""
     batches = [[inputs[(start + i) % len(inputs)] for i in range(BATCH)] for start in range(0, BATCH * BATCHES, BATCH)]
     predictor.predict(batches[0])
@@ -134,7 +134,7 @@ def _source(run: Run, split: str, table: pa.Table, events: Writer) -> pa.Table:
     return score(Predictor(run.model), table, events)[1]
 
 
-class _Memory:
+class Memory:
     """The most memory that this process was seen to hold."""
 
     def __init__(self) -> None:

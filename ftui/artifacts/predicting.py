@@ -15,6 +15,7 @@ from ftui.core.steps import build_steps
 from ftui.data import cleaning
 
 if TYPE_CHECKING:
+    import datasets
     import pyarrow as pa
 
 TOKENS = 8192  # of a batch, padding included
@@ -32,7 +33,7 @@ class Predictor:
 
         try:
             self.card = json.loads((folder / "ftui.json").read_text(encoding="utf-8"))
-            form = exporting.FORMATS[self.card.get("format", "safetensors")]
+            load = exporting.LOADERS[self.card.get("format", "safetensors")]
         except (OSError, ValueError, KeyError) as error:
             raise UserError("not_a_model_of_ours", path=folder) from error
         self.task = tasks.get(self.card["task"])
@@ -41,13 +42,18 @@ class Predictor:
         self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self.clean = build_steps(self.card.get("clean", []))  # texts are asked about as they were trained on
         self.device = device
-        self._run = form.load(folder, self.card, self.task, device)
+        self._run = load(folder, self.card, self.task, device)
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
 
     def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
-        """What the task says of each row of the table, in order. Computed longest first, in batches of so many tokens."""
+        """What the task says of each row of the table, in order."""
         table = cleaning.rewritten(table, self.clean)
+        return self.task.answers(table, *self.outputs(table, progress), self.labels)
+
+    def outputs(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> tuple[datasets.Dataset, list[Any]]:
+        """(windows of the table's rows as they are, the model's output for each: an array, or a list of them where it has
+        several). Computed longest first, in batches of so many tokens."""
         with self._lock:
             windows = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
             columns = {n: values for n, values in windows[:].items() if n in self.tokenizer.model_input_names}
@@ -65,7 +71,7 @@ class Predictor:
                 done += len(chosen)
                 if progress:
                     progress(done)
-        return self.task.answers(table, windows, outputs, self.labels)
+        return windows, outputs
 
     def predict(self, inputs: list[dict]) -> list[dict]:
         """One answer for each input, in order; an input has a text for each of `inputs`."""

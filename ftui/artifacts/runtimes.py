@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.errors import UserError
+from ftui.core.home import Home
 
 if TYPE_CHECKING:
     import numpy as np
 
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")  # the first that is there
+
+NEVER = 1e-9  # the share of an answer that no member gives
 
 # A batch (tensors of shape (B, T), as the task's collator makes it) to float32 arrays with B as their first axis.
 Runner = Callable[[Any], "list[np.ndarray]"]
@@ -38,7 +42,8 @@ def adapter(folder: Path, card: dict, task: Any, device: str) -> Runner:
 
     from ftui.training import models
 
-    base = task.load_model(models.source(card["base"]), card["labels"], dtype=torch.float32)
+    home = Home(folder.parents[3])  # <home>/runs/<run>/exports/adapter
+    base = task.load_model(models.source(home.base(card["base"])), card["labels"], dtype=torch.float32)
     return _eager(peft.PeftModel.from_pretrained(base, folder), device)
 
 
@@ -52,6 +57,39 @@ def _eager(model: Any, device: str) -> Runner:
             return [head.float().cpu().numpy() for head in heads(model(**batch.to(device)))]
 
     return run
+
+
+def ensemble(folder: Path, card: dict, task: Any, device: str) -> Runner:
+    """Several models that vote: outputs of which the task's answers make the members' mean probability (`soft`), or the
+    share of members that choose a label (`hard`); of a number the mean, or the median."""
+    import json
+
+    members = [transformers(folder / name, card, task, device) for name in card["members"]]
+    config = json.loads((folder / card["members"][0] / "config.json").read_text(encoding="utf-8"))
+    vote = functools.partial(_vote, hard=card["vote"] == "hard", problem=config.get("problem_type"))
+
+    def run(batch: Any) -> list[np.ndarray]:
+        return [vote(outputs) for outputs in zip(*(member(batch) for member in members), strict=True)]
+
+    return run
+
+
+def _vote(outputs: tuple[np.ndarray, ...], hard: bool, problem: str | None) -> np.ndarray:
+    """Logits (..., L) of each member to those of all together."""
+    import numpy as np
+    from scipy.special import expit, logit, logsumexp
+
+    stacked = np.stack(outputs).astype("float64")
+    if problem == "regression":
+        return np.median(stacked, 0) if hard else stacked.mean(0)
+    if problem == "multi_label_classification":
+        chances = expit(stacked) >= 0.5 if hard else expit(stacked)
+        return logit(chances.mean(0).clip(NEVER, 1 - NEVER))
+    if hard:
+        chosen = stacked.argmax(-1)[..., None] == np.arange(stacked.shape[-1])
+        return np.log(chosen.mean(0).clip(NEVER))
+    sure = stacked - logsumexp(stacked, -1, keepdims=True)
+    return logsumexp(sure, 0) - np.log(len(stacked))
 
 
 def torchscript(folder: Path, card: dict, task: Any, device: str) -> Runner:

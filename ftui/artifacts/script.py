@@ -115,6 +115,8 @@ def _not_done(recipe: Recipe) -> str:
         told += f"# ftui made new training rows, which this script does not do: {', '.join(step.name for step in data.augment)}\n"
     if data.balance != "none" or recipe.training.class_weights != "none":
         told += "# ftui balanced the classes (data.balance, training.class_weights), which this script does not do\n"
+    sections = [name for name in ("prune", "distil") if getattr(recipe, name)]
+    told += f"# of the recipe's section {' and '.join(sections)} nothing is done here\n" if sections else ""
     ways = [field for field in ("group_column", "date_column", "folds") if getattr(data, field)]
     return told + (f"# ftui split by {', '.join(ways)}; this script splits at random\n" if ways else "")
 

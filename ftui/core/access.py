@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ftui.core import augmentation, starters
 from ftui.core.errors import UserError
-from ftui.core.home import Home, disk_use
+from ftui.core.home import RUN, Home, disk_use
 from ftui.core.recipe import Recipe
 
 _VISITOR = re.compile(r"[0-9a-f]{32}")
@@ -52,7 +52,7 @@ class Access:
         """Raise UserError for a recipe that is not allowed here. `rows`: of the data set."""
         if self.mode == "local":
             return
-        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path)
+        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil and recipe.distil.unlabelled_path)
         for path in filter(None, paths):
             if _is_path(path) and not _inside(path, home.datasets):
                 raise UserError("path_only_local", path=path)
@@ -69,7 +69,7 @@ class Access:
 
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
         for name in (recipe.model, *(name for step in recipe.data.augment for name in augmentation.models(step))):
-            if name not in starters.names():
+            if name not in starters.names() and not name.startswith(RUN):
                 raise UserError("demo_model", model=name, known=", ".join(starters.names()))
         if self.most_rows is not None and rows > self.most_rows:
             raise UserError("demo_rows", rows=rows, most=self.most_rows)

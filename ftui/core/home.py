@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ftui.core.errors import UserError
 
+RUN = "run:"  # before a run's id: that run's model as a base
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 _DATASET_ID = re.compile(r"[0-9a-f]{16}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -221,6 +222,15 @@ class Home:
         if len(found) != 1:
             raise UserError("run_ambiguous" if found else "run_unknown", run=run_id)
         return Run(found[0])
+
+    def base(self, model: str) -> str:
+        """Where a recipe's model lies: `run:ID` is the model of a finished run, every other name stays as it is."""
+        if not model.startswith(RUN):
+            return model
+        run = self.run(model.removeprefix(RUN))
+        if not (run.model / "config.json").exists():
+            raise UserError("base_run_without_model", run=run.id)
+        return str(run.model)
 
     def all_runs(self) -> list[Run]:
         """Every run that has a recipe, newest first."""

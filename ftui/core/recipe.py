@@ -159,6 +159,35 @@ class Training(Part):
         return self
 
 
+class Distil(Part):
+    """Learning from a finished run: its answers beside the labels (Hinton et al., 2015)."""
+
+    teacher: str = Field(min_length=1, max_length=200)  # a run's id
+    temperature: FiniteFloat = Field(2.0, gt=0, le=100)
+    weight: FiniteFloat = Field(0.5, ge=0, le=1)  # of the teacher's answers; the labels have the rest
+    hidden_weight: FiniteFloat = Field(0.0, ge=0, le=1000)  # of the distance between the last hidden states
+    unlabelled_path: str | None = None  # texts without labels, which the teacher answers
+
+
+class Prune(Part):
+    """What of the base model goes before anything is learned."""
+
+    layers: int | None = Field(None, ge=1, le=1000)  # that stay
+    layers_by: Literal["importance", "first"] = "importance"
+    feed_forward: FiniteFloat = Field(1.0, gt=0, le=1)  # share of the neurons that stays
+    heads: FiniteFloat = Field(1.0, gt=0, le=1)  # share of the attention heads that stays
+    vocabulary: Literal["all", "scripts", "used"] = "all"
+    magnitude: Share = 0.0  # share of the weights that become zero
+    recover: bool = True  # whether it learns again afterwards
+
+
+class Ensemble(Part):
+    """Runs that answer together."""
+
+    members: list[str] = Field(min_length=2, max_length=50)
+    vote: Literal["soft", "hard"] = "soft"
+
+
 class Recipe(Part):
     version: Literal[1] = 1
     task: Literal["text-classification", "token-classification", "question-answering", "multi-label-classification", "text-regression"] = "text-classification"
@@ -168,6 +197,9 @@ class Recipe(Part):
     training: Training = Training()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     retries: int = Field(0, ge=0, le=10)
+    distil: Distil | None = None
+    prune: Prune | None = None
+    ensemble: Ensemble | None = None
 
     @field_validator("model")
     @classmethod
@@ -234,7 +266,30 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe file; `overrides` are `training.num_train_epochs=1` and the like, their values YAML."""
     path = Path(path)
     content = parse(_read(path), path)
-    for override in overrides or []:
+    _override(content, overrides or [])
+    recipe = build(content, where=path.name)
+    base = path.parent
+
+    def absolute(p: str | None) -> str | None:
+        return os.path.normpath(base / p) if p and not os.path.isabs(p) and (base / p).exists() else p
+
+    data, distil = recipe.data, recipe.distil
+    files = {k: absolute(getattr(data, k)) for k in ("path", "validation_path", "test_path")}
+    own = [s.model_copy(update={"path": absolute(s.path)}) if isinstance(s, Synonyms) else s for s in data.augment]
+    if distil:
+        distil = distil.model_copy(update={"unlabelled_path": absolute(distil.unlabelled_path)})
+    return recipe.model_copy(update={"data": data.model_copy(update={**files, "augment": own}), "distil": distil})
+
+
+def changed(recipe: Recipe, overrides: list[str]) -> Recipe:
+    """The recipe with these settings (`training.num_train_epochs=1`) changed. Raises UserError."""
+    content = recipe.model_dump(mode="json")
+    _override(content, overrides)
+    return build(content) if overrides else recipe
+
+
+def _override(content: dict, overrides: list[str]) -> None:
+    for override in overrides:
         key, sign, value = override.partition("=")
         if not sign or not key.strip():
             raise UserError("set_malformed", got=override)
@@ -242,16 +297,6 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
             _set(content, key.strip().split("."), _parse(value))
         except (yaml.YAMLError, RecursionError, ValueError):
             raise UserError("set_malformed", got=override[:80]) from None
-    recipe = build(content, where=path.name)
-    base = path.parent
-
-    def absolute(p: str | None) -> str | None:
-        return os.path.normpath(base / p) if p and not os.path.isabs(p) and (base / p).exists() else p
-
-    data = recipe.data
-    files = {k: absolute(getattr(data, k)) for k in ("path", "validation_path", "test_path")}
-    own = [s.model_copy(update={"path": absolute(s.path)}) if isinstance(s, Synonyms) else s for s in data.augment]
-    return recipe.model_copy(update={"data": data.model_copy(update={**files, "augment": own})})
 
 
 def parse(text: str, where: str | Path) -> dict:

@@ -15,7 +15,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
-from ftui.jobs import processes, queue
+from ftui.jobs import processes, queue, smaller
 from ftui.jobs.summaries import summaries, summary
 
 __all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
@@ -35,7 +35,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     way.check_disk(home)
     if way.most_waiting is not None and len(queue.waiting(home)) >= way.most_waiting:
         raise UserError("demo_busy", waiting=way.most_waiting)
-    models.local(recipe.model)
+    models.local(home.base(recipe.model))
     task = tasks.get(recipe.task)
     metrics = {"loss", *task.METRICS}
     wanted = recipe.training.metric_for_best_model
@@ -48,6 +48,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     data = recipe.data.model_copy(update={field: str(folder) for field, folder in folders.items()})
     prepared = preparing.prepare(data, home, task.ROLES, task.STRATIFY)
     task.check(prepared.splits, prepared.columns)
+    smaller.check(recipe, home, task.labels(prepared.splits))
     rows.check(recipe, task, prepared.splits["train"])
     more = rows.count(recipe, task, prepared.splits["train"]) - prepared.splits["train"].num_rows
     way.check(recipe, home, sum(table.num_rows for table in prepared.splits.values()) + max(more, 0))
@@ -58,7 +59,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
             kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
             data = augmenting.with_files_kept(data, home, run.path)
             data = data.model_copy(update={**kept, "columns": prepared.columns})
-            recipe = recipe.model_copy(update={"data": data})
+            recipe = smaller.kept(recipe.model_copy(update={"data": data}), home, run)
             if name:
                 run.write_about(name=name)
             text = recipes.dump(recipe)
@@ -137,8 +138,9 @@ def script_of(recipe: Recipe, dataset: Path, way: Access = LOCAL) -> str:
     from ftui.training import models
 
     card = intake.open_dataset(dataset).card()
-    rate, epochs = recipe.learning_rate(starters.count(recipe.model)), recipe.epochs(recipe.data.train_rows(card["rows"]))
-    return scripts.write(recipe, card, rate, epochs, models.local(recipe.model) if way.mode == "local" else None)
+    base = Home(dataset.parent.parent).base(recipe.model)
+    rate, epochs = recipe.learning_rate(starters.count(base)), recipe.epochs(recipe.data.train_rows(card["rows"]))
+    return scripts.write(recipe, card, rate, epochs, models.local(base) if way.mode == "local" else None)
 
 
 def limit_servers(home: Home, most: int) -> None:

@@ -7,12 +7,12 @@ import yaml
 
 from ftui.core import events as ev
 from ftui.core.errors import UserError
-from ftui.core.home import Home, Job, Run
+from ftui.core.home import RUN, Home, Job, Run
 from ftui.core.index import Index
 from ftui.jobs import processes
 from ftui.jobs.following import follow
 
-FORM = "3"  # of a summary; another one makes the index forget what it remembers
+FORM = "4"  # of a summary; another one makes the index forget what it remembers
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SILENCE = 60.0  # seconds without a heartbeat after which a job on another host counts as lost
 
@@ -78,7 +78,7 @@ def _summary(run: Run) -> dict:
     about = run.about()
     return {
         "id": run.id,
-        "name": about["name"] or f"{dataset} · {recipe['strategy']['name']}",
+        "name": about["name"] or _made_name(run, recipe, f"{dataset} · {recipe['strategy']['name']}"),
         "note": about["note"],
         "task": recipe["task"],
         "model": recipe["model"],
@@ -94,6 +94,23 @@ def _summary(run: Run) -> dict:
         "max_steps": progress.get("max_steps"),
         "attempt": card["attempt"],
     }
+
+
+def _made_name(run: Run, recipe: dict, plain: str) -> str:
+    """A smaller model's name: that of its source, and what was done. Other runs have the `plain` one."""
+    distil, prune = recipe.get("distil"), recipe.get("prune")
+    if not (distil or prune):
+        return plain
+    source = distil["teacher"] if distil else recipe["model"].removeprefix(RUN)
+    first = Run(run.home.runs / source).about()["name"] or plain
+    done = [] if recipe["model"].startswith(RUN) else [recipe["model"].rpartition("/")[2]]
+    if prune:
+        done += [f"{prune['layers']} L"] if prune["layers"] else []
+        done += [f"FF {prune['feed_forward']:.0%}"] if prune["feed_forward"] < 1 else []
+        done += [f"heads {prune['heads']:.0%}"] if prune["heads"] < 1 else []
+        done += [f"vocabulary {prune['vocabulary']}"] if prune["vocabulary"] != "all" else []
+        done += [f"0 {prune['magnitude']:.0%}"] if prune["magnitude"] else []
+    return f"{first} → {', '.join(done) or 'student'}"
 
 
 def _main_metric(task: str, metrics: dict[str, float]) -> tuple[str | None, float | None]:

@@ -26,6 +26,10 @@ def train(context: Context) -> bool:
     """Train as the run's recipe says; True when finished, False when the user stopped it."""
     run, events = context.job.run, context.events
     recipe = recipes.load(run.recipe)
+    if recipe.ensemble:
+        from ftui.training import ensembling
+
+        return ensembling.assemble(context, recipe)
     task = tasks.get(recipe.task)
     settings = recipe.training
     began = time.time()
@@ -60,7 +64,7 @@ def train(context: Context) -> bool:
     import torch
     import transformers
 
-    from ftui.training import adapters, features, first_token, models, rates, strategies, thawing
+    from ftui.training import adapters, distilling, features, first_token, models, pruning, rates, strategies, thawing
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
@@ -68,8 +72,12 @@ def train(context: Context) -> bool:
     bf16 = models.bf16(settings.bf16, device, settings.fp16)
     build = functools.partial(task.load_model, labels=labels)
     quantised = adapters.quantised(recipe.strategy, device)
-    model, tokenizer = models.load(recipe.model, recipe, functools.partial(build, **quantised), events)
-    single = first_token.apply(model)
+    base = run.home.base(recipe.model)
+    base = pruning.pruned(recipe, base, splits["train"], task, labels, run.checkpoints / "pruned", device, events)
+    recovers = recipe.prune is None or recipe.prune.recover
+    model, tokenizer = models.load(base, recipe, functools.partial(build, **quantised), events)
+    distil = recipe.distil
+    single = not (distil and distil.hidden_weight) and first_token.apply(model)  # hidden states are read of all tokens
     if settings.gradient_checkpointing and recipe.strategy.name == "lora":
         model.enable_input_require_grads()
     model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
@@ -87,6 +95,8 @@ def train(context: Context) -> bool:
     )
 
     # tokens
+    if distil:
+        learned["train"] = distilling.with_unlabelled(recipe, run.home, learned["train"], device, events)
     limit = models.max_length(10**9, 0, tokenizer, model.config)
     encoded = {name: task.encode(learned[name], tokenizer, limit, labels) for name in learned if name != "test"}
     lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
@@ -109,7 +119,9 @@ def train(context: Context) -> bool:
         model.to(device)
     collate = task.collator(tokenizer)
     try:
-        cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
+        cached = None
+        if not distil:  # a teacher's rows are learned from as they are
+            cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
     except Stopped:
         return False
 
@@ -121,7 +133,7 @@ def train(context: Context) -> bool:
     best_by = (settings.metric_for_best_model or "loss").removeprefix("validation_")
     evaluating = settings.eval_strategy if validated else "no"
     asked = bool(settings.metric_for_best_model or settings.early_stopping_patience)
-    choosing = validated and (asked or counts["validation"] >= ENOUGH_TO_CHOOSE)
+    choosing = recovers and validated and (asked or counts["validation"] >= ENOUGH_TO_CHOOSE)
     arguments = transformers.TrainingArguments(
         output_dir=str(run.checkpoints),
         num_train_epochs=epochs,
@@ -159,16 +171,26 @@ def train(context: Context) -> bool:
     callbacks: list[Any] = [Reporter(events, context.should_stop, rows_per_step)]
     if isinstance(recipe.strategy, recipes.Gradual):
         callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
+    zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
+    if zeros:
+        callbacks.append(zeros)
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
-    trainer = GroupedTrainer(
+    kind: Any = GroupedTrainer
+    loss: Any = functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels))
+    if distil:
+        teaching = distilling.ask(distil, run.home, learned["train"], encoded["train"], labels, device, events)
+        encoded["train"] = encoded["train"].add_column(distilling.PLACE, list(range(len(encoded["train"]))))
+        loss = distilling.SoftLoss(loss, distil, getattr(model.config, "problem_type", None))
+        kind = functools.partial(distilling.Student, teaching=teaching)
+    trainer = kind(
         model=model,
         args=arguments,
         train_dataset=encoded["train"],
         eval_dataset=encoded.get("validation"),
         processing_class=tokenizer,
         data_collator=collate,
-        compute_loss_func=functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels)),
+        compute_loss_func=loss,
         compute_metrics=lambda p: task.metrics(p.predictions, p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,
@@ -183,7 +205,8 @@ def train(context: Context) -> bool:
     events.log("training_starts", steps=steps, epochs=epochs)
     trainer.remove_callback(transformers.PrinterCallback)
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if recovers:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Stopped:
         return False
     if context.should_stop():
@@ -196,7 +219,7 @@ def train(context: Context) -> bool:
     if choosing:
         value = "-" if best_value is None else f"{best_value:.4f}"
         events.log("best", step=best_step, metric=f"validation_{best_by}", value=value)
-    elif validated:
+    elif validated and recovers:
         events.log("last_kept", step=best_step, rows=counts["validation"])
 
     # the result
@@ -207,8 +230,10 @@ def train(context: Context) -> bool:
         if isinstance(recipe.strategy, recipes.Lora):
             adapters.save(model, recipe.strategy, run.checkpoints, folder / "adapter")
             tokenizer.save_pretrained(folder / "adapter")
-            whole = models.load(recipe.model, recipe, build, events)[0] if recipe.strategy.load_in_4bit else None
+            whole = models.load(base, recipe, build, events)[0] if recipe.strategy.load_in_4bit else None
             model = adapters.merge(model, folder / "adapter", whole)
+        if zeros:
+            zeros.apply(model)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         card = {"version": 1, "task": recipe.task, "labels": labels, "asked": tasks.inputs(task, prepared.columns), "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
@@ -220,9 +245,11 @@ def train(context: Context) -> bool:
         torch.cuda.empty_cache()
 
     # how good it is: the saved model itself is asked, as the server will ask it
+    from ftui.artifacts import before_after
     from ftui.evaluation.run import evaluate_splits
 
     metrics = evaluate_splits(run, splits, events, device)
+    before_after.measure(run, recipe, splits, device, events)
     events.metric(state.global_step, round(state.epoch or 0, 4), metrics)
     events.progress(phase="done", step=state.global_step, max_steps=state.max_steps, epoch=state.epoch, eta=0)
     events.log("finished", seconds=round(time.time() - began))

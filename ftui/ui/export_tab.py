@@ -17,7 +17,7 @@ from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.home import Home, Run
-from ftui.ui import artefact_names, charts, pieces, serving
+from ftui.ui import artefact_names, charts, pieces, serving, smaller
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
 
 NEVER = "—"  # not measured
@@ -186,6 +186,7 @@ def build(page: Page) -> View:
                     for name in exporting.FORMATS
                 }
         served = serving.build(page)
+        smaller_part = smaller.build(page)
         with gr.Row(elem_classes=["onward"]):
             back = gr.Button(t("next_run"), elem_id="next-run")
 
@@ -197,6 +198,9 @@ def build(page: Page) -> View:
     def show_all(home: Home, lang: str, run_id: str) -> tuple:
         return (*show(home, lang, run_id), *served.handler(home, lang, run_id))
 
+    def show_both(home: Home, lang: str, run_id: str) -> tuple:
+        return (*show_all(home, lang, run_id), *smaller.show(home, lang, run_id))
+
     everything = [*outputs, *served.outputs]
     timer.tick(page.bind(show_all), [page.run], everything, trigger_mode="once", **QUIET)
-    return View(show_all, [page.run], everything)
+    return View(show_both, [page.run], [*everything, *smaller_part.outputs])

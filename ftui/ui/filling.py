@@ -12,8 +12,9 @@ from ftui.core import languages, machine, starters
 from ftui.core import recipe as recipes
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
-from ftui.core.home import Home
+from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
+from ftui.jobs import smaller
 from ftui.ui import form, pieces, readings, workshop
 
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
@@ -36,7 +37,7 @@ def load(home: Home, lang: str, data_id: str, text: str | None, way: Access = LO
         return _refused(pieces.notice(languages.text("paste_first", lang), kind="warn"))
     try:
         made = read(text)
-        if way.mode == "demo" and made.model not in starters.names():
+        if way.mode == "demo" and made.model not in starters.names() and not made.model.startswith(RUN):
             raise UserError("demo_model", model=made.model, known=", ".join(starters.names()))
     except UserError as problem:
         return _refused(pieces.error(problem, lang))
@@ -67,8 +68,10 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     """
     if not run_id:
         return "", gr.skip(), "", *_nothing()
-    run = home.run(run_id)
-    made = recipes.load(run.recipe)
+    student = run_id.startswith(smaller.STUDENT)
+    _, _, base = run_id.removeprefix(smaller.STUDENT).split(":", 2) if student else ("", "", "")
+    run = home.run(run_id.split(":")[1] if student else run_id)
+    made = smaller.student(run, base or None) if student else recipes.load(run.recipe)
     about = jobs.summary(run)
     own = Path(made.data.path).name
     try:
@@ -76,7 +79,7 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     except UserError:
         own = ""
     notice = pieces.notice(
-        languages.text("clone_filled", lang, name=about["name"]), languages.text("clone_next" if own else "clone_no_data", lang)
+        languages.text("student_filled" if student else "clone_filled", lang, name=about["name"]), languages.text("clone_next" if own else "clone_no_data", lang)
     )
     if own and own != data_id:
         return notice, own, run.id, *([gr.skip()] * 3), *fill(made, way)

@@ -18,7 +18,7 @@ FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "t
 FRONT += ("training.per_device_train_batch_size",)
 ELSEWHERE = (
     "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean", "data.augment", "data.balance",
-    "data.group_column", "data.date_column", "data.folds", "data.fold")  # fmt: skip
+    "data.group_column", "data.date_column", "data.folds", "data.fold", "ensemble.members", "ensemble.vote")  # fmt: skip
 # Under Advanced: group (its title is text `group_<name>`) -> fields.
 GROUPS: dict[str, tuple[str, ...]] = {
     "optimisation": (
@@ -69,7 +69,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "training.seed",
         "retries",
     ),
+    "distil": tuple(f"distil.{name}" for name in recipe.Distil.model_fields),
+    "prune": tuple(f"prune.{name}" for name in recipe.Prune.model_fields),
 }
+SECTIONS = {"distil": recipe.Distil, "prune": recipe.Prune, "ensemble": recipe.Ensemble}  # that a recipe may be without
 FIELDS: tuple[str, ...] = FRONT + tuple(name for names in GROUPS.values() for name in names)
 
 
@@ -102,6 +105,8 @@ def fields() -> dict[str, Field]:
         if name in ("data", "training"):
             part = {"data": recipe.Data, "training": recipe.Training}[name]
             found |= {f"{name}.{inner}": Field(i.annotation, i.default) for inner, i in part.model_fields.items()}
+        elif name in SECTIONS:
+            found |= {f"{name}.{inner}": Field(i.annotation, _default(i)) for inner, i in SECTIONS[name].model_fields.items()}
         elif name != "strategy":
             found[name] = Field(info.annotation, info.default)
     found["strategy.name"] = Field(Literal[tuple(recipe.STRATEGIES)], "full")
@@ -112,6 +117,10 @@ def fields() -> dict[str, Field]:
             if inner != "name"
         }
     return found
+
+
+def _default(info: Any) -> Any:
+    return None if info.is_required() else info.default
 
 
 def control(name: str, lang: str, **options: Any) -> gr.components.Component:
@@ -148,8 +157,16 @@ def content(values: dict[str, Any]) -> dict:
         part, _, inner = name.rpartition(".")
         if part == "strategy" and inner not in own:
             continue
-        (plain[part] if part else plain)[inner] = value
+        (plain.setdefault(part, {}) if part else plain)[inner] = value
+    if not plain.get("distil", {}).get("teacher"):
+        plain.pop("distil", None)
+    if all(_same(value, recipe.Prune.model_fields[name].default) for name, value in plain.get("prune", {}).items()):
+        plain.pop("prune", None)
     return plain
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value == default or (isinstance(value, str) and value == _shown(default))
 
 
 def values(made: Recipe) -> dict[str, Any]:
@@ -159,8 +176,9 @@ def values(made: Recipe) -> dict[str, Any]:
     """
     known = fields()
     plain = {"version": made.version, "task": made.task, "model": made.model, "device": made.device, "retries": made.retries}
-    for part in ("data", "strategy", "training"):
-        plain |= {f"{part}.{name}": value for name, value in getattr(made, part).model_dump().items()}
+    for part in ("data", "strategy", "training", "distil", "prune"):
+        if getattr(made, part) is not None:
+            plain |= {f"{part}.{name}": value for name, value in getattr(made, part).model_dump().items()}
     return {name: _value(known[name], plain.get(name, known[name].default)) for name in FIELDS}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ftui.core import base_models, languages, recipe, starters
 from ftui.core.access import LOCAL, Access
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
-from ftui.core.home import Home
+from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
 from ftui.ui import filling, form, glossary, model_facts, pieces, readings, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
@@ -59,7 +60,7 @@ def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOC
         return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip(), "", gr.skip()
     from ftui.data import intake
 
-    known = known_model(made.model, way)
+    known = known_model(made.model, way, home)
     rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
     outlook = model_facts.outlook(made, known, rows, model_facts.labels_of(folder, made.data.columns.get("label")), lang)
     rate, epochs = _learning_rate(made, known, lang), _epochs(made, rows, lang)
@@ -76,8 +77,13 @@ def _script(made: Recipe, folder: Path, way: Access, lang: str) -> str:
         return f"# {problem.message(lang)}\n# {problem.hint(lang)}\n"
 
 
-def known_model(model: str, way: Access) -> Known:
-    """What is known of a model; where others reach this page, nothing of its folders."""
+def known_model(model: str, way: Access, home: Home) -> Known:
+    """What is known of a model; where others reach this page, nothing of its folders but the runs of this home."""
+    if model.startswith(RUN):
+        try:
+            return replace(base_models.find(home.base(model)), model=model)
+        except UserError:
+            return Known(model, "folder", False)
     if way.mode != "local" and model not in starters.names() and not base_models.HUB_ID.fullmatch(model):
         return Known(model, "hub", False)
     return base_models.find(model, folders=way.mode == "local")
@@ -90,7 +96,7 @@ def about_model(home: Home, lang: str, data_id: str, reading: str, model: str | 
         yield ""
         return
     written = _language(home, data_id, reading)
-    known = known_model(model, way)
+    known = known_model(model, way, home)
     if known.kind != "hub" or known.config or not base_models.HUB_ID.fullmatch(model) or way.mode == "demo":
         yield model_facts.line(known, written, lang)
         return
@@ -169,7 +175,7 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
     facts = [readings.task_name(read.task, lang), languages.text("n_rows", lang, n=card["rows"]), readings.arrow(read)]
     line = pieces.facts(card["name"], facts)
     model = form.named(inputs[3:])["model"]
-    about = model_facts.line(known_model(model, way), _language(home, data_id, inputs[0]), lang) if model else ""
+    about = model_facts.line(known_model(model, way, home), _language(home, data_id, inputs[0]), lang) if model else ""
     previewed = preview(home, lang, data_id, *inputs, way=way)
     return line, gr.HTML(visible=False), gr.Column(visible=True), earlier, about, *previewed
 

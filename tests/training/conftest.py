@@ -44,13 +44,15 @@ class Trained:
 
 @pytest.fixture
 def train_here(recipe_for: Callable[..., dict], tmp_path: Path) -> Callable[..., Trained]:
-    """train_here({"name": "full"}, stop_at=None, run=None, num_train_epochs=3 ...); `run` to go on with one."""
+    """train_here({"name": "full"}, stop_at=None, run=None, num_train_epochs=3 ...); `run` to go on with one, `sections` of
+    the recipe besides."""
     from ftui.training.run import train
 
-    def start(strategy: dict | None = None, stop_at: int | None = None, run: Run | None = None, **training: object) -> Trained:
+    def start(strategy: dict | None = None, stop_at: int | None = None, run: Run | None = None, sections: dict | None = None, **training: object) -> Trained:
         if run is None:
             run = Home(tmp_path / "home").new_run()
-            run.recipe.write_text(yaml.safe_dump(recipe_for(strategy, **training), allow_unicode=True), encoding="utf-8")
+            recipe = recipe_for(strategy, **training) | (sections or {})
+            run.recipe.write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
         job = run.new_job("train")
         finished = train(Here(job, {}, ev.Writer(job.events, 1), stop_at))
         return Trained(run, finished, ev.read(job.events)[0])

@@ -160,9 +160,9 @@ class TestModelLine:
         first, second = told("somebody/else")
         assert "asking the Hub" in first and "did not answer" in second and asked == ["somebody/else"]
 
-    def test_folders_are_nobodys_business_elsewhere(self, toy_model):
-        assert tune_tab.known_model(str(toy_model), LOCAL).here
-        assert not tune_tab.known_model(str(toy_model), PRIVATE).here
+    def test_folders_are_nobodys_business_elsewhere(self, toy_model, home):
+        assert tune_tab.known_model(str(toy_model), LOCAL, home).here
+        assert not tune_tab.known_model(str(toy_model), PRIVATE, home).here
 
 
 def test_the_outlook_advises_and_counts(home, dataset):

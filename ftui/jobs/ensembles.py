@@ -1,0 +1,40 @@
+"""One click, several seeds: an ensemble is started from a finished run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ftui import jobs
+from ftui.core import recipe as recipes
+from ftui.core.access import LOCAL, Access
+from ftui.core.errors import UserError
+from ftui.core.home import Run
+
+
+def start(run: Run, seeds: int = 3, vote: Literal["soft", "hard"] = "soft", way: Access = LOCAL) -> Run:
+    """Train the run's recipe with `seeds` - 1 further seeds, and queue the ensemble of all behind them; returns that.
+
+    Raises UserError; then none of them is left."""
+    recipe = recipes.load(run.recipe)
+    if recipe.ensemble:
+        raise UserError("ensemble_of_ensembles", run=run.id)
+    line = jobs.summary(run)
+    if not run.model.exists():
+        raise UserError("run_without_model", run=run.id, state=line["state"])
+    started: list[Run] = []
+    try:
+        for number in range(1, seeds):
+            seed = recipe.training.seed + number
+            training = recipe.training.model_copy(update={"seed": seed})
+            name = f"{line['name']} · seed {seed}"
+            started.append(jobs.start_training(recipe.model_copy(update={"training": training}), run.home, name, way))
+        ensemble = recipes.Ensemble(members=[run.id, *(member.id for member in started)], vote=vote)
+        return jobs.start_training(
+            recipe.model_copy(update={"ensemble": ensemble}), run.home, f"{line['name']} × {seeds}", way
+        )
+    except BaseException:
+        for member in started:
+            job = member.training()
+            if job:
+                jobs.stop(job)
+        raise
