@@ -176,14 +176,15 @@ def test_labels_that_cannot_be_learned(tmp_path, home, refused, rows, code):
 
 def test_numbers_are_labels_and_long_labels_are_cut_where_they_are_shown(tmp_path, home):
     from ftui.data import inspecting, intake
-    from ftui.ui import data_tab
+    from ftui.ui import data_tab, readings
 
     long = "very long label " * 5000
     dataset = intake.import_file(csv(tmp_path / "x.csv", [("a text", "1"), ("b text", "2.0"), ("c text", long)] * 20), home)
     assert [label for label, _ in inspecting.label_counts(dataset.table(), "label")] == ["1", "2.0", long.strip()]
     for lang in languages.LANGUAGES:
-        counts, lengths = data_tab.view_columns(home, lang, dataset.id, "text", "label")
-        notice = data_tab.workshop.inspect(home, lang, dataset.id, "text", "label", "{}")[0]
+        reading = readings.written(dataset.id, readings.of("text-classification", {"text": "text", "label": "label"}))
+        counts, lengths = data_tab.view_columns(home, lang, dataset.id, reading)
+        notice = data_tab.workshop.inspect(home, lang, dataset.id, reading, "{}")[0]
         assert len(counts) < 50_000 and len(notice) < 20_000
 
 
