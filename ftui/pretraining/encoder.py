@@ -1,7 +1,7 @@
 """Pre-trains `starter-encoder`, a small BERT:
 
     python -m ftui.pretraining.sentences --data DIR --tokenizer DIR --teacher DIR --work DIR
-    python -m ftui.pretraining.encoder --data DIR --tokenizer DIR --out DIR --work DIR --minutes 45
+    python -m ftui.pretraining.encoder --data DIR --tokenizer DIR --out DIR --work DIR --minutes 45 [--begin DIR]
 
 It learns four things at once on two CPU cores: to fill in masked tokens; to name a row's words from its [CLS] alone; to
 place a sentence where a larger teacher places it, or the English of a Chinese one; and to tell which of many sentences
@@ -35,7 +35,8 @@ ENGLISH, TRANSLATED, BOTH, NEIGHBOURS = 40, 20, 6, 28  # sentences in a step: se
 class Settings(loop.Settings):
     masked: float = 0.2
     summary: float = 0.3  # what naming the words from [CLS] counts beside the masked words; at every second step
-    sentence: float = 1.0  # the same for the sentences
+    sentence: float = 1.0  # the same for the sentences; at every other step, for they cost as much as the text
+    begin: str = ""  # a folder with an earlier version of this model, whose weights it goes on from
 
 
 class Learner(torch.nn.Module):
@@ -169,7 +170,10 @@ def pretrain(settings: Settings) -> dict:
     model = build(settings, tokenizer).train()
     learner = Learner(model, sentences.teacher_of_english.shape[1])
     print(f"{len(tokens):,} tokens of text, {model.num_parameters():,} parameters", flush=True)
-    if not (settings.work / "checkpoint.pt").exists():
+    if settings.begin:
+        model.load_state_dict(BertForMaskedLM.from_pretrained(settings.begin).state_dict(), strict=False)
+        model.bert.pooler.load_state_dict(BertModel.from_pretrained(settings.begin).pooler.state_dict())
+    elif not (settings.work / "checkpoint.pt").exists():
         translations = zip(sentences.english_of_chinese, sentences.chinese, strict=True)
         separator = tokenizer.sep_token_id
         vectors = start.word_vectors(tokens, translations, separator, len(tokenizer), FIRST_WORD, settings.width)
@@ -187,9 +191,10 @@ def pretrain(settings: Settings) -> dict:
         if step % 2 == 0:
             losses["summary"] = summary_loss(model, summaries, rows, rarity)
         (masked + settings.summary * losses.get("summary", 0.0)).backward()
-        dice = np.random.default_rng((settings.seed, 2, step))
-        losses["teacher"], losses["neighbours"] = sentence_losses(learner, sentences, dice, tokenizer)
-        (settings.sentence * (losses["teacher"] + 0.7 * losses["neighbours"])).backward()
+        if step % 2:
+            dice = np.random.default_rng((settings.seed, 2, step))
+            losses["teacher"], losses["neighbours"] = sentence_losses(learner, sentences, dice, tokenizer)
+            (settings.sentence * (losses["teacher"] + 0.7 * losses["neighbours"])).backward()
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def write(report: dict, last: bool) -> dict:
