@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -143,6 +144,30 @@ def export(
         measured = exporting.card_of(found, format)
         print_json({"run": found.id, "format": format, "path": str(found.exports / format), "measured": measured})
     raise typer.Exit(code)
+
+
+def bundle(
+    run: str,
+    kind: Annotated[str, typer.Option("--kind", help="zip (files and model card), space or docker")] = "zip",
+    out: Annotated[Path | None, typer.Option("--out", help="where it goes: a new folder; for zip a file")] = None,
+    artefact: ArtefactOption = "model",
+    home: HomeOption = None,
+) -> None:
+    """Put an artefact together with all that it needs elsewhere: a zip, a Space, or a container."""
+    from ftui.artifacts import bundles
+
+    found = homes.resolve(home).run(run)
+    target = out or Path(f"{found.id}-{artefact}" + (".zip" if kind == "zip" else f"-{kind}"))
+    if target.exists():
+        raise UserError("target_exists", path=target)
+    with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".ftui-") as scratch:
+        whole = Path(scratch) / "whole"
+        whole.mkdir()
+        bundles.fill(found, artefact, kind, whole)
+        if kind == "zip":
+            whole = bundles.packed(whole, Path(scratch) / "whole.zip")
+        whole.rename(target)
+    print_json({"run": found.id, "artefact": artefact, "kind": kind, "path": str(target)})
 
 
 def script(run: str, home: HomeOption = None) -> None:

@@ -13,6 +13,9 @@ from ftui.core.errors import UserError
 from ftui.core.events import RUNNING
 
 if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
     from ftui.core.context import Context
     from ftui.core.home import Run
 
@@ -33,14 +36,9 @@ def serve(context: Context) -> bool:
     models = folders(context.job.run, options)
     key = os.environ.get("FTUI_API_KEY") or None
     app = create(models, device(options.get("device", "auto")), key)
-    listener = _listen(host, options.get("port", 0))
+    listener = listen(host, options.get("port", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, log_level="warning", access_log=False, ws="none", server_header=False, root_path=options.get("root_path", ""),
-            timeout_keep_alive=KEPT_OPEN, timeout_graceful_shutdown=FAREWELL,
-        )
-    )  # fmt: skip
+    server = uvicorn.Server(config(app, options.get("root_path", "")))
 
     def watch() -> None:
         idle = options.get("idle")
@@ -57,6 +55,16 @@ def serve(context: Context) -> bool:
     return not context.should_stop()
 
 
+def config(app: FastAPI, root_path: str) -> uvicorn.Config:
+    """How a server is to run; a proxy in front of it has taken `root_path` away."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app, log_level="warning", access_log=False, ws="none", server_header=False, root_path=root_path,
+        timeout_keep_alive=KEPT_OPEN, timeout_graceful_shutdown=FAREWELL,
+    )  # fmt: skip
+
+
 def folders(run: Run, options: dict) -> dict[str, Path]:
     """{name: folder} of all that is served: the run's id, with its artefact behind it where a run is served twice."""
     from ftui.artifacts import exporting
@@ -67,7 +75,8 @@ def folders(run: Run, options: dict) -> dict[str, Path]:
     return found
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises UserError where the port is not to be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import time
 from html import escape
@@ -12,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 
 from ftui import jobs
-from ftui.artifacts import exporting
+from ftui.artifacts import bundles, exporting
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
@@ -133,12 +132,14 @@ def make(home: Home, lang: str, run_id: str, format: str) -> tuple:
     return _progress(job, True, lang), gr.Timer(active=True)
 
 
-def pack(home: Home, lang: str, run_id: str, name: str) -> str:
-    """One artefact as a zip file, a copy outside the home."""
+def pack(home: Home, lang: str, run_id: str, name: str, kind: str) -> str:
+    """One artefact as a zip file, a copy outside the home: bare, as a Space, or as a container."""
     run = home.run(run_id)
-    folder = exporting.folder_of(run, name)
-    target = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run.id}-{name}"
-    return shutil.make_archive(str(target), "zip", root_dir=folder)
+    exporting.folder_of(run, name)
+    outside = Path(tempfile.mkdtemp(prefix="ftui-"))
+    with tempfile.TemporaryDirectory(prefix="ftui-") as folder:
+        bundles.fill(run, name, kind, Path(folder))
+        return str(bundles.packed(Path(folder), outside / f"{run.id}-{name}{'' if kind == 'zip' else '-' + kind}.zip"))
 
 
 def _progress(job, busy: bool, lang: str) -> str:
@@ -172,10 +173,12 @@ def build(page: Page) -> View:
             html(pieces.heading(t("download_title"), t("download_note")))
             with gr.Row(elem_classes=["row-bottom"]):
                 which = gr.Dropdown([], label=t("artefact"), elem_id="artefact", min_width=200)
+                kinds = [(t("bundle_" + kind), kind) for kind in bundles.KINDS]
+                kind = gr.Dropdown(kinds, value="zip", label=t("bundle_kind"), elem_id="bundle-kind", min_width=200)
                 zip_button = gr.Button(
                     t("download_zip"), variant="primary", elem_id="download-zip", elem_classes=["fit"]
                 )
-                page.offer(zip_button, pack, [page.run, which])
+                page.offer(zip_button, pack, [page.run, which, kind])
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("make_title"), t("make_note")))
             with gr.Row():
