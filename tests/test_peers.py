@@ -123,9 +123,10 @@ def test_quoted_newlines_and_parquet_are_previewed(home, tmp_path, suffix):  # n
         pq.write_table(pa.table({"text": ['first line\nsecond "line"\n\nthird', "b, c"], "label": ["a", "d"]}), path)
     *_, (chosen, notice, _) = sources.add_files(home, "en", [str(path)])
     assert notice == ""
-    shown = data_tab.show(home, "en", chosen, 0.2, 0.1)
+    shown = data_tab.show(home, "en", chosen)
+    table, _ = data_tab.view_rows(home, "en", chosen, shown[5], "", 1)
     assert "2 rows" in shown[3]
-    assert "first line\nsecond &quot;line&quot;\n\nthird" in shown[9] and "b, c" in shown[9]
+    assert "first line\nsecond &quot;line&quot;\n\nthird" in table and "b, c" in table
 
 
 def test_resume_refuses_what_it_would_ignore(recipe_for, tmp_path):

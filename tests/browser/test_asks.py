@@ -49,7 +49,7 @@ def test_the_playground_from_example_to_table(open_page, trained, tmp_path):
     expect(page.locator("#answer tbody tr")).to_have_count(2)
     expect(page.locator("#history button")).to_have_count(3)
     page.locator("#snippets > button").click()
-    expect(page.locator("#snippet-code")).to_contain_text('"texts"')
+    expect(page.locator("#snippet-code")).to_contain_text('"inputs"')
 
     page.locator("#many > button").click()
     page.locator("#many-file input[type=file]").set_input_files(str(source))
