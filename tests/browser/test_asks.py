@@ -53,7 +53,7 @@ def test_the_playground_from_example_to_table(open_page, trained, tmp_path):
 
     page.locator("#many > button").click()
     page.locator("#many-file input[type=file]").set_input_files(str(source))
-    expect(page.locator("#many-column input")).to_have_value("评论内容")
+    expect(page.locator("#many-column-0 input")).to_have_value("评论内容")
     page.locator("#many-go").click()
     expect(page.locator("#many-done")).to_contain_text("70 rows are done; the first 50 are shown", timeout=LONG)
     with page.expect_download(timeout=LONG) as download:
