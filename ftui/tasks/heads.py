@@ -14,3 +14,15 @@ def labelled(source: str, labels: list[str], config: Any = None) -> Any:
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
     return config
+
+
+def classifier(source: str, labels: list[str], problem_type: str, config: Any = None, **options: Any) -> Any:
+    """The model at `source` with a head for these labels over the whole text; a head that was trained for others is replaced.
+    `problem_type` is transformers' name for what its outputs mean."""
+    from transformers import AutoModelForSequenceClassification
+
+    config = labelled(source, labels, config)
+    config.problem_type = problem_type
+    return AutoModelForSequenceClassification.from_pretrained(
+        source, config=config, ignore_mismatched_sizes=True, **options
+    )

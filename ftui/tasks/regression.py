@@ -57,15 +57,9 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:
     """The model of this family with a head for one number; a head that was trained for something else is replaced."""
-    from transformers import AutoModelForSequenceClassification
-
     from ftui.tasks import heads
 
-    config = heads.labelled(source, ["number"], config)
-    config.problem_type = "regression"
-    return AutoModelForSequenceClassification.from_pretrained(
-        source, config=config, ignore_mismatched_sizes=True, **options
-    )
+    return heads.classifier(source, ["number"], "regression", config, **options)
 
 
 collator = texts.collator

@@ -58,15 +58,9 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:
     """The model of this family with a head for these labels; a head that was trained for others is replaced."""
-    from transformers import AutoModelForSequenceClassification
-
     from ftui.tasks import heads
 
-    config = heads.labelled(source, labels, config)
-    config.problem_type = "single_label_classification"
-    return AutoModelForSequenceClassification.from_pretrained(
-        source, config=config, ignore_mismatched_sizes=True, **options
-    )
+    return heads.classifier(source, labels, "single_label_classification", config, **options)
 
 
 collator = texts.collator
