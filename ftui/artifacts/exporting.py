@@ -136,11 +136,12 @@ class Format:
     load: runtimes.Loader
     most_difference: float | None = SAME
     least_agreement: float = 1.0
+    speaks: bool = False  # whether a language model in this form can write
 
 
 FORMATS: dict[str, Format] = {
-    "safetensors": Format(safetensors, runtimes.transformers),
-    "adapter": Format(adapter, runtimes.adapter),
+    "safetensors": Format(safetensors, runtimes.transformers, speaks=True),
+    "adapter": Format(adapter, runtimes.adapter, speaks=True),
     "onnx": Format(onnx, runtimes.onnx, least_agreement=0.999),
     "onnx-int8": Format(onnx_int8, runtimes.onnx, most_difference=None, least_agreement=0.98),
     "torchscript": Format(torchscript, runtimes.torchscript, least_agreement=0.999),
@@ -155,6 +156,9 @@ def check(run: Run, name: str) -> None:
     """Raise UserError for a format that there is not, or not for this run."""
     if name not in FORMATS:
         raise UserError("format_unknown", format=name, known=", ".join(FORMATS))
+    task = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))["task"]
+    if tasks.speaks(tasks.get(task)) and not FORMATS[name].speaks:
+        raise UserError("format_cannot_speak", format=name, known=", ".join(n for n, form in FORMATS.items() if form.speaks))
     if name == "adapter" and not (run.model / "adapter").is_dir():
         raise UserError("no_adapter", run=run.id)
     if not (run.model / "config.json").exists():

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftui import tasks
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SINGLE = 60  # questions of one text
 BATCH = 32
 BATCHES = 6
+WRITER = 6  # times fewer questions to a model that writes: each answer is many passes
 SPARE = 3  # questions before the clock starts
 
 
@@ -54,11 +56,14 @@ def _measure(job: Job, folder: Path) -> dict:
     run = job.run
     predictor = Predictor(folder)
     split, table = rows(run, predictor.task)
-    inputs = table.select(list(predictor.inputs)).slice(0, BATCH * BATCHES).to_pylist()
+    speaks = tasks.speaks(predictor.task)
+    asked = table.slice(0, BATCH * BATCHES)
+    inputs = predictor.task.questions(asked) if speaks else asked.select(list(predictor.inputs)).to_pylist()
     events = Writer(job.events, job.card()["attempt"])
     report, said = score(predictor, table, events)
     memory.look()
-    speed = {"latency_ms": latency(predictor, inputs, memory), "throughput": throughput(predictor, inputs, memory)}
+    few = WRITER if speaks else 1
+    speed = {"latency_ms": latency(predictor, inputs, memory, few), "throughput": throughput(predictor, inputs, memory, few)}
     source = said if folder == run.model else _source(run, split, table, events)
     return {
         "split": split,
@@ -93,12 +98,12 @@ def agreement(said: pa.Table, source: pa.Table) -> dict:
     return {"agreement": float(same.mean()), "largest_difference": difference}
 
 
-def latency(predictor: Predictor, inputs: list[dict], memory: Memory) -> dict:
-    """{"p50", "p95"} in ms of asking one text at a time."""
+def latency(predictor: Predictor, inputs: list[dict], memory: Memory, few: int = 1) -> dict:
+    """{"p50", "p95"} in ms of asking one text at a time; `few`: how many times fewer of them are asked."""
     import numpy as np
 
     times = []
-    for number in range(SPARE + SINGLE):
+    for number in range(SPARE + SINGLE // few):
         began = time.perf_counter()
         predictor.predict([inputs[number % len(inputs)]])
         times.append(1000 * (time.perf_counter() - began))
@@ -106,9 +111,10 @@ def latency(predictor: Predictor, inputs: list[dict], memory: Memory) -> dict:
     return {name: round(float(np.percentile(times[SPARE:], share)), 2) for name, share in (("p50", 50), ("p95", 95))}
 
 
-def throughput(predictor: Predictor, inputs: list[dict], memory: Memory) -> float:
+def throughput(predictor: Predictor, inputs: list[dict], memory: Memory, few: int = 1) -> float:
     """Texts a second, BATCH at a time."""
-    batches = [[inputs[(start + i) % len(inputs)] for i in range(BATCH)] for start in range(0, BATCH * BATCHES, BATCH)]
+    starts = range(0, BATCH * (BATCHES // few), BATCH)
+    batches = [[inputs[(start + i) % len(inputs)] for i in range(BATCH)] for start in starts]
     predictor.predict(batches[0])
     began = time.perf_counter()
     for batch in batches:

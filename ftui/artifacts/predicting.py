@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
 
+    from ftui.artifacts.writing import Writer
+
 TOKENS = 8192  # of a batch, padding included
 TOKENS_ON_CPU = 512  # what its caches hold: 1.5 to 3 times as fast as 4096
 
@@ -45,10 +47,15 @@ class Predictor:
         self._run = load(folder, self.card, self.task, device)
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
+        self._base: Writer | None = None
+        self.writer = self._writer(self._run.model) if tasks.speaks(self.task) else None
 
     def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
         """What the task says of each row of the table, in order."""
         table = cleaning.rewritten(table, self.clean)
+        if self.writer:
+            with self._lock:
+                return self.task.scored(table, self.writer, progress)
         return self.task.answers(table, *self.outputs(table, progress), self.labels)
 
     def outputs(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> tuple[datasets.Dataset, list[Any]]:
@@ -80,4 +87,23 @@ class Predictor:
         if not inputs:
             return []
         table = pa.table({role: [str(x.get(role) or "") for x in inputs] for role in self.inputs})
+        if self.writer:
+            with self._lock:
+                return self.task.asked(cleaning.rewritten(table, self.clean).to_pylist(), self.writer)
         return self.answers(table)
+
+    def base(self) -> Writer:
+        """The model before it was tuned, where it speaks; loaded when it is first asked for. Raises UserError."""
+        from ftui.training import models
+
+        with self._lock:
+            if self._base is None:
+                model = self.task.load_model(models.source(self.card["base"]), self.labels, dtype="float32")
+                self._base = self._writer(model.to(self.device).eval())
+            return self._base
+
+    def _writer(self, model: Any) -> Writer:
+        from ftui.artifacts.writing import Writer
+        from ftui.core.recipe import Language
+
+        return Writer(model, self.tokenizer, Language(**self.card["language"]), self.card["max_length"], self._lock)

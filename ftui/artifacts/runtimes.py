@@ -56,6 +56,7 @@ def _eager(model: Any, device: str) -> Runner:
         with torch.inference_mode():
             return [head.float().cpu().numpy() for head in heads(model(**batch.to(device)))]
 
+    run.model = model  # type: ignore[attr-defined]  # a language model is asked for more than one pass
     return run
 
 

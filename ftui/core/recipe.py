@@ -188,13 +188,25 @@ class Ensemble(Part):
     vote: Literal["soft", "hard"] = "soft"
 
 
+class Language(Part):
+    """What only language models need."""
+
+    loss_on: Literal["answers", "all"] = "answers"  # of a conversation
+    samples: int = Field(16, ge=0, le=1000)  # rows of a split whose answers are written out for the report
+    max_new_tokens: int = Field(64, ge=1, le=4096)  # of each of them
+
+
 class Recipe(Part):
     version: Literal[1] = 1
-    task: Literal["text-classification", "token-classification", "question-answering", "multi-label-classification", "text-regression"] = "text-classification"
+    task: Literal[
+        "text-classification", "token-classification", "question-answering", "multi-label-classification", "text-regression",
+        "text-generation",
+    ] = "text-classification"  # fmt: skip
     model: str = Field("starter-encoder", min_length=1)
     data: Data
     strategy: Strategy = Full()
     training: Training = Training()
+    language: Language = Language()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     retries: int = Field(0, ge=0, le=10)
     distil: Distil | None = None

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from ftui.core.errors import UserError
 from ftui.core.part import Part
-from ftui.data import rewriting, similar, spans
+from ftui.data import conversations, rewriting, similar, spans
 
 LABEL = "label"
+TALK = "messages"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def _rewritten(table: pa.Table, step: Part) -> Outcome:
     if "spans" in table.column_names:
         return _followed(table, step)
     function = rewriting.rewriter(step)
+    if TALK in table.column_names:
+        return _each_message(table, step, function)
     changed, filled = np.zeros(len(table), bool), np.ones(len(table), bool)
     made = table
     for role in text_roles(table):
@@ -110,6 +113,14 @@ def _followed(table: pa.Table, step: Part) -> Outcome:
     return Outcome(step, after.filter(pa.array(filled)), _rows(table, changed & filled), _rows(table, ~filled))
 
 
+def _each_message(table: pa.Table, step: Part, function: Callable[[str], str]) -> Outcome:
+    after = conversations.rewritten(table.column(TALK), function)
+    filled = np.fromiter((row is not None for row in after.to_pylist()), bool, len(after))
+    changed = _different(table.column(TALK), after)
+    made = table.set_column(table.column_names.index(TALK), TALK, after)
+    return Outcome(step, made.filter(pa.array(filled)), _rows(table, changed & filled), _rows(table, ~filled))
+
+
 def text_roles(table: pa.Table) -> list[str]:
     """The columns that hold texts."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
@@ -118,6 +129,8 @@ def text_roles(table: pa.Table) -> list[str]:
 
 def texts(table: pa.Table) -> list[str]:
     """One text for each row; where there are several columns of them, all in one."""
+    if TALK in table.column_names:
+        return conversations.texts(table.column(TALK))
     return list(map(" ".join, zip(*(table.column(role).to_pylist() for role in text_roles(table)), strict=True)))
 
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftui.core.errors import UserError
-from ftui.data import answers, roles, several, spans, values
+from ftui.data import answers, conversations, roles, several, spans, values
 
-OPTIONAL = frozenset({"text_pair"})  # roles that a file need not have
+OPTIONAL = frozenset({"text_pair", "input", "system", "history"})  # roles that a file need not have
 SAMPLE = 200
 LEAST_FLAGS = 2  # columns of 0 and 1 that together are labels
 SHARE = 0.9  # of a sample's rows: so many must look the part
@@ -57,18 +57,47 @@ def _strings(table: pa.Table, columns: dict[str, str]) -> pa.Array:
     return values.strings(table.column(columns["text"]).combine_chunks())
 
 
+def _talked(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    found, mended = conversations.from_cells(table.column(columns["messages"]), columns["messages"])
+    return {"messages": found}, mended
+
+
+def _instructed(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    def part(*names: str) -> list:
+        column = next((columns[name] for name in names if name in columns), None)
+        return [None] * len(table) if column is None else values.strings(table.column(column).combine_chunks()).to_pylist()
+
+    history = table.column(columns["history"]).to_pylist() if "history" in columns else [None] * len(table)
+    found, mended = conversations.from_parts(
+        part("instruction", "prompt"), part("input"), part("output", "completion"), part("system"), history
+    )
+    return {"messages": found}, mended
+
+
+def _plain(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    return {"messages": conversations.from_texts(values.strings(table.column(columns["text"]).combine_chunks()).to_pylist())}, {}
+
+
 # Roles that a training reads -> the columns that a file may have for them -> how they are read.
 FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
     ("text", "spans"): {("text", "spans"): _marked, ("tokens", "ner_tags"): _tagged},
     ("question", "context", "answers"): {("question", "context", "answers"): _asked},
     ("text", "labels", "text_pair"): {("text", "labels", "text_pair"): _several, ("text", "flags", "text_pair"): _flagged},
     ("text", "number", "text_pair"): {("text", "number", "text_pair"): _measured},
+    ("messages",): {
+        ("messages",): _talked,
+        ("instruction", "output", "input", "system", "history"): _instructed,
+        ("prompt", "completion", "system"): _instructed,
+        ("text",): _plain,
+    },
 }
+ANYTHING = (("text",),)  # forms that any table with a text would fit: never recognised, only chosen
 TASKS = {  # whose roles they are
     ("text", "spans"): "token-classification",
     ("question", "context", "answers"): "question-answering",
     ("text", "labels", "text_pair"): "multi-label-classification",
     ("text", "number", "text_pair"): "text-regression",
+    ("messages",): "text-generation",
 }
 YIELDING = {"multi-label-classification", "text-regression"}  # where a file has labels as well, they are what it is for
 
@@ -89,7 +118,7 @@ def wanted(columns: Iterable[str]) -> tuple[str, ...]:
     (('text', 'spans'), ('text', 'label'))
     """
     named = tuple(columns)
-    return next((roles for roles, forms in FORMS.items() if any(complete(form, named) for form in forms)), named)
+    return next((roles for roles, forms in FORMS.items() if any(complete(form, named) for form in forms if form not in ANYTHING)), named)
 
 
 def names(role: str, column: str) -> list[str]:
@@ -132,7 +161,7 @@ def recognise(table: pa.Table) -> dict | None:
     sample = table.slice(0, SAMPLE)
     for wanted, forms in FORMS.items():
         for form in forms:
-            columns = _find(form, sample, {})
+            columns = _find(form, sample, {}) if form not in ANYTHING else None
             if columns:
                 return {"task": TASKS[wanted], "columns": columns}
     return None
@@ -170,7 +199,13 @@ _NAMES = {
     "question": [{"question", "query", "问题", "提问"}],
     "context": [{"context", "passage", "paragraph", "document", "article", "文章", "段落", "原文", "上下文", "材料"}],
     "answers": [{"answer", "答案", "回答"}],
+    "instruction": [{"instruction", "指令"}],
+    "input": [{"input", "输入"}],
+    "history": [{"history", "历史"}],
+    "system": [{"system", "system_prompt", "系统提示"}],
+    "prompt": [{"prompt", "question", "query", "提示", "问题", "提问"}],
 }
+_SAID = [{"output", "completion", "response", "answer", "reply", "输出", "回答", "回复", "答案"}]
 _TAGS = [{"ner_tag", "tag", "label", "ner", "bio", "iob", "标签", "标注"}]
 
 
@@ -186,6 +221,7 @@ def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str], mea
     looks = {"tokens": _is_tokens, "ner_tags": _is_tags, "spans": _is_spans, "text": _is_text}
     looks |= {"labels": functools.partial(_is_labels, meant), "number": functools.partial(_is_number, meant), "text_pair": lambda *_: False}
     looks |= {role: functools.partial(_is_called, names) for role, names in _NAMES.items()}
+    looks |= {"messages": _is_talk, "output": _is_said, "completion": _is_said}
     found = dict(named)
     pair = roles.pair(sample.column_names) if "text_pair" in form and "text" not in found else None
     if pair and all(pa.types.is_string(sample.schema.field(name).type) for name in pair):
@@ -241,6 +277,22 @@ def _is_list(column: pa.ChunkedArray) -> bool:
 
 def _is_called(names: list[set[str]], name: str, column: pa.ChunkedArray) -> bool:
     return roles.strength(name, names) >= 2 and column.null_count < len(column)
+
+
+def _is_said(name: str, column: pa.ChunkedArray) -> bool:
+    """A column of answers in free words, not of a few that come again and again."""
+    if roles.strength(name, _SAID) < 2 or not pa.types.is_string(column.type):
+        return False
+    said = [text for text in column.to_pylist() if text]
+    return len(set(said)) > len(said) / 2
+
+
+def _is_talk(name: str, column: pa.ChunkedArray) -> bool:
+    if not (_is_list(column) or pa.types.is_string(column.type)):
+        return False
+    rows = [conversations.parsed(row) for row in column.to_pylist() if row]
+    known = [turns for turns in rows if turns and any(who in conversations.SPEAKERS for who, _ in turns)]
+    return bool(rows) and len(known) >= SHARE * len(rows)
 
 
 def _is_tokens(name: str, column: pa.ChunkedArray) -> bool:

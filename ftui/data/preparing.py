@@ -135,7 +135,7 @@ def filled(
         read, mended = forms.read(roles, table, columns)
         found |= {role: _texts(pa.chunked_array([a])) if pa.types.is_string(a.type) else a for role, a in read.items()}
         dropped.update(mended)
-        for role in forms.OPTIONAL & set(columns):
+        for role in forms.OPTIONAL & set(columns) & set(roles):
             found[role] = _texts(table.column(columns[role]))
     else:
         for role, column in columns.items():

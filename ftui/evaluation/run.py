@@ -36,9 +36,9 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
             continue
         report["splits"][name], predictions = score(predictor, splits[name], events)
         if name == "test" or "test" not in splits:
-            simple = predictor.task.baseline(splits, name)
+            simple = predictor.task.baseline(splits, name) or predictor.card.get("before")
             if simple:
-                report["baseline"] = {"split": name, **simple}
+                report["baseline"] = {**simple, "split": name}
             if simple and "predicted" in simple:
                 true, said = (predictions[column].to_pylist() for column in ("label", "prediction"))
                 report["baseline"]["versus"] = comparing.paired(true, report["baseline"].pop("predicted"), said)

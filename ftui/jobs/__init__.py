@@ -37,7 +37,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
         raise UserError("demo_busy", waiting=way.most_waiting)
     models.local(home.base(recipe.model))
     task = tasks.get(recipe.task)
-    metrics = {"loss", *task.METRICS}
+    metrics = tasks.watched(task)
     wanted = recipe.training.metric_for_best_model
     if wanted is not None and wanted.removeprefix("validation_") not in metrics:
         raise UserError("metric_unknown", metric=wanted, known=", ".join(f"validation_{m}" for m in sorted(metrics)))

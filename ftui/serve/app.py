@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from ftui import __version__
 from ftui.artifacts.predicting import Predictor
 from ftui.core.errors import UserError
-from ftui.serve import door, questions
+from ftui.serve import chat, door, questions
 from ftui.serve.batching import Batcher, Busy
 from ftui.serve.metrics import Metrics
 
@@ -93,6 +93,8 @@ def create(models: dict[str, Path], device: str = "cpu", key: str | None = None,
     async def models_() -> dict[str, Any]:
         """The models that are served here."""
         return {"models": [one.info() for one in served]}
+
+    chat.add(app, {one.name: one.predictor for one in served}, {"responses": ANSWER | REFUSALS, **keyed})
 
     @app.get("/health")
     async def health() -> dict[str, str]:

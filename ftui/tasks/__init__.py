@@ -27,6 +27,17 @@ A task module has
     predictions(table, answers, labels)            columns of predictions.parquet: row, text (the first of INPUTS), the other
                                                    INPUTS by their names, label, prediction, confidence ...
     baseline(splits, split)                        name, rows and metrics of a simple model to compare with; None if none
+
+A task of a language model, whose logits are about a vocabulary, is asked through a ftui.artifacts.writing.Writer. It has
+neither `metrics` nor `answers`, and besides
+    SHIFTED                                        whether the logits of a token are about the next one
+    encode(..., settings)                          with `recipe.language` as its last argument
+    loss(logits, labels, ...)                      of the tokens alone that have a label
+    scored(table, writer, progress)                what `report` and `predictions` need to know of each labelled row
+    asked(inputs, writer)                          what /predict says to each input
+    questions(table)                               inputs that could be asked of labelled rows
+    begin(text, writer)                            where it writes: the tokens from which it starts
+    talk(messages, writer)                         where one can talk to it: the same for a conversation
 """
 
 import importlib
@@ -41,6 +52,7 @@ TASKS = {
     "question-answering": "ftui.tasks.question_answering",
     "multi-label-classification": "ftui.tasks.multi_label",
     "text-regression": "ftui.tasks.regression",
+    "text-generation": "ftui.tasks.text_generation",
 }
 
 
@@ -55,3 +67,13 @@ def get(name: str) -> ModuleType:
 def inputs(task: ModuleType, columns: Container[str]) -> tuple[str, ...]:
     """The roles that a person gives when asking a model that has learned from these `columns` (role -> column)."""
     return tuple(role for role in task.INPUTS if role not in forms.OPTIONAL or role in columns)
+
+
+def speaks(task: ModuleType) -> bool:
+    """Whether it is a task of a language model."""
+    return hasattr(task, "scored")
+
+
+def watched(task: ModuleType) -> tuple[str, ...]:
+    """The metrics that are known during training, by which the best checkpoint may be chosen."""
+    return ("loss", "perplexity") if speaks(task) else ("loss", *task.METRICS)

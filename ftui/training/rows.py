@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ftui import tasks
 from ftui.core.augmentation import WITH_A_MODEL
 from ftui.core.errors import UserError
 from ftui.core.recipe import Recipe
@@ -26,6 +27,8 @@ class Stopped(Exception):
 
 def check(recipe: Recipe, task: ModuleType, train: pa.Table) -> None:
     """Raise UserError for what cannot be done with rows of this task; quick, for before a run is made."""
+    if tasks.speaks(task) and (recipe.distil or recipe.prune):
+        raise UserError("smaller_speaks")
     balancing.balanced(train.slice(0, 1), recipe.data.balance, task.STRATIFY, recipe.data.seed)
     augmenting.check(recipe.data.augment, train.column_names)
     if recipe.training.class_weights != "none" and not hasattr(task, "class_weights"):

@@ -64,7 +64,7 @@ def train(context: Context) -> bool:
     import torch
     import transformers
 
-    from ftui.training import adapters, distilling, features, first_token, models, pruning, rates, strategies, thawing
+    from ftui.training import adapters, distilling, features, first_token, language, models, pruning, rates, strategies, thawing
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
@@ -98,13 +98,15 @@ def train(context: Context) -> bool:
     if distil:
         learned["train"] = distilling.with_unlabelled(recipe, run.home, learned["train"], device, events)
     limit = models.max_length(10**9, 0, tokenizer, model.config)
-    encoded = {name: task.encode(learned[name], tokenizer, limit, labels) for name in learned if name != "test"}
+    speaks = tasks.speaks(task)
+    encode = functools.partial(task.encode, settings=recipe.language) if speaks else task.encode
+    encoded = {name: encode(learned[name], tokenizer, limit, labels) for name in learned if name != "test"}
     lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
     max_length = models.max_length(settings.max_length, max(lengths), tokenizer, model.config)
     if max_length < limit:
-        encoded = {name: task.encode(learned[name], tokenizer, max_length, labels) for name in encoded}
+        encoded = {name: encode(learned[name], tokenizer, max_length, labels) for name in encoded}
     cut = sum(n > max_length for n in lengths)
-    lengths = [min(n, max_length) for n in lengths]
+    lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
     if validated:  # longest first means less padding, and metrics don't mind the order
         by_length = sorted(range(len(encoded["validation"])), key=lambda row: -len(encoded["validation"][row]["input_ids"]))
         encoded["validation"] = encoded["validation"].select(by_length)
@@ -120,7 +122,7 @@ def train(context: Context) -> bool:
     collate = task.collator(tokenizer)
     try:
         cached = None
-        if not distil:  # a teacher's rows are learned from as they are
+        if not distil and not speaks:  # a teacher's rows are learned from as they are, a language model is measured on others first
             cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
     except Stopped:
         return False
@@ -176,7 +178,7 @@ def train(context: Context) -> bool:
         callbacks.append(zeros)
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
-    kind: Any = GroupedTrainer
+    kind: Any = functools.partial(language.LanguageTrainer, shifted=task.SHIFTED) if speaks else GroupedTrainer
     loss: Any = functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels))
     if distil:
         teaching = distilling.ask(distil, run.home, learned["train"], encoded["train"], labels, device, events)
@@ -191,7 +193,7 @@ def train(context: Context) -> bool:
         processing_class=tokenizer,
         data_collator=collate,
         compute_loss_func=loss,
-        compute_metrics=lambda p: task.metrics(p.predictions, p.label_ids, labels),
+        compute_metrics=None if speaks else lambda p: task.metrics(p.predictions, p.label_ids, labels),
         callbacks=callbacks,
         lengths=lengths,
         shares=rates.shares(model, recipe.strategy),
@@ -202,9 +204,10 @@ def train(context: Context) -> bool:
     checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
-    events.log("training_starts", steps=steps, epochs=epochs)
     trainer.remove_callback(transformers.PrinterCallback)
     try:
+        before = language.before(trainer, splits, lambda part: encode(part, tokenizer, max_length, labels), run.checkpoints, events) if speaks else None
+        events.log("training_starts", steps=steps, epochs=epochs)
         if recovers:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Stopped:
@@ -237,6 +240,8 @@ def train(context: Context) -> bool:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         card = {"version": 1, "task": recipe.task, "labels": labels, "asked": tasks.inputs(task, prepared.columns), "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
+        if speaks:
+            card |= {"language": recipe.language.model_dump(), "before": before}
         if not task.POSITIONS:  # what is asked is then read as it was learned
             card["clean"] = [step.model_dump() for step in recipe.data.clean if step.name in rewriting.NAMES]
         (folder / "ftui.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -23,6 +23,8 @@ def frozen(model: PreTrainedModel, strategy: r.Frozen) -> PreTrainedModel:
     """The head alone; the backbone stays as it was pre-trained."""
     for parameter in model.base_model.parameters():
         parameter.requires_grad = False
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError("nothing_trains", strategy=strategy.name)
     return model
 
 
@@ -58,18 +60,19 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
     """Low-rank adapters (Hu et al., 2021; peft) and the head."""
     import peft
 
-    heads = [name for name, _ in model.named_children() if name != model.base_model_prefix]
+    speaks = model.get_output_embeddings() is not None  # a language model keeps the head that it was trained with
+    heads = [] if speaks else [name for name, _ in model.named_children() if name != model.base_model_prefix]
     heads = [name for name in heads if any(True for _ in getattr(model, name).parameters())]
 
     def wrap(target: str | list[str] | None) -> PreTrainedModel:
         config = peft.LoraConfig(
-            task_type=next((kind for name, kind in TASK_TYPES.items() if name in type(model).__name__), None),
+            task_type=_task_type(model, speaks),
             r=strategy.r,
             lora_alpha=strategy.lora_alpha,
             lora_dropout=strategy.lora_dropout,
             target_modules=target,
-            exclude_modules=heads if target == "all-linear" else None,
-            modules_to_save=heads,
+            exclude_modules=heads or None if target == "all-linear" else None,
+            modules_to_save=heads or None,
             fan_in_fan_out=any(type(module).__name__ == "Conv1D" for module in model.modules()),  # GPT-2's layers
             use_rslora=strategy.use_rslora,
             use_dora=strategy.use_dora,
@@ -90,6 +93,14 @@ def lora(model: PreTrainedModel, strategy: r.Lora) -> PreTrainedModel:
         return wrap(None)  # peft's own choice for this family
     except ValueError:
         return wrap("all-linear")
+
+
+def _task_type(model: PreTrainedModel, speaks: bool) -> str | None:
+    if model.config.is_encoder_decoder and speaks:
+        return "SEQ_2_SEQ_LM"
+    if speaks and hasattr(model, "prepare_inputs_for_generation"):
+        return "CAUSAL_LM"
+    return next((kind for name, kind in TASK_TYPES.items() if name in type(model).__name__), None)
 
 
 # What peft calls the task of a model of this class.

@@ -204,7 +204,7 @@ def looked(path: Path, reading: str) -> tuple[list[tuple[str, int]], dict | None
     None where they are not. A data set never changes, so what was counted once stays true."""
     import pyarrow as pa
 
-    from ftui.data import forms, inspecting, intake, preparing
+    from ftui.data import cleaning, forms, inspecting, intake, preparing
 
     table, now = intake.open_dataset(path).table(), readings.read(reading)
     tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
@@ -222,7 +222,7 @@ def looked(path: Path, reading: str) -> tuple[list[tuple[str, int]], dict | None
         except UserError:  # the findings say it
             return counts, None
         counts = counts or tasks.get(now.task).counts(rows)
-        texts = pa.table({"text": list(map(" ".join, zip(*(rows[role].to_pylist() for role in inputs), strict=True)))})
+        texts = pa.table({"text": cleaning.texts(rows)})
     return counts, inspecting.lengths(texts, texts.column_names[0], tokenizer)
 
 
@@ -242,7 +242,7 @@ def build(page: Page) -> tuple[Choice, View]:
                 known_tasks = [(readings.task_name(name, page.lang), name) for name in tasks.TASKS]
                 task = gr.Dropdown(known_tasks, value=known_tasks[0][1], label=t("task"), elem_id="task", min_width=180)
                 form = gr.Dropdown([], label=t("form"), visible=False, elem_id="form", min_width=180)
-                ids = ("text-column", "label-column", "third-column", "fourth-column")
+                ids = ("text-column", "label-column", "third-column", "fourth-column", "fifth-column")
                 pickers = [gr.Dropdown([], value=None, visible=False, elem_id=name, min_width=180) for name in ids]
             notes = html(elem_id="data-notes")
             remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])

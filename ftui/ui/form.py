@@ -52,6 +52,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "strategy.loraplus_lr_ratio",
         "strategy.load_in_4bit",
     ),
+    "language": ("language.loss_on", "language.samples", "language.max_new_tokens"),
     "text": ("training.max_length", "data.seed", "data.keep_together", "data.validation_path", "data.test_path"),
     "precision": (
         "device",
@@ -73,6 +74,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "prune": tuple(f"prune.{name}" for name in recipe.Prune.model_fields),
 }
 SECTIONS = {"distil": recipe.Distil, "prune": recipe.Prune, "ensemble": recipe.Ensemble}  # that a recipe may be without
+PARTS = {"data": recipe.Data, "training": recipe.Training, "language": recipe.Language}
 FIELDS: tuple[str, ...] = FRONT + tuple(name for names in GROUPS.values() for name in names)
 
 
@@ -102,8 +104,8 @@ def fields() -> dict[str, Field]:
     """Every setting of the recipe: `training.learning_rate`, `strategy.r`, `data.seed`, `device` ..."""
     found = {}
     for name, info in Recipe.model_fields.items():
-        if name in ("data", "training"):
-            part = {"data": recipe.Data, "training": recipe.Training}[name]
+        if name in PARTS:
+            part = PARTS[name]
             found |= {f"{name}.{inner}": Field(i.annotation, i.default) for inner, i in part.model_fields.items()}
         elif name in SECTIONS:
             found |= {f"{name}.{inner}": Field(i.annotation, _default(i)) for inner, i in SECTIONS[name].model_fields.items()}
@@ -147,7 +149,7 @@ def content(values: dict[str, Any]) -> dict:
     An empty text field is null; of the strategies' settings only those of the chosen one stay.
     """
     own = recipe.STRATEGIES[values["strategy.name"]].model_fields
-    plain: dict = {"data": {}, "strategy": {}, "training": {}}
+    plain: dict = {"strategy": {}, **{part: {} for part in PARTS}}
     for name, value in values.items():
         if isinstance(value, str):
             value = value.strip() or None
@@ -176,7 +178,7 @@ def values(made: Recipe) -> dict[str, Any]:
     """
     known = fields()
     plain = {"version": made.version, "task": made.task, "model": made.model, "device": made.device, "retries": made.retries}
-    for part in ("data", "strategy", "training", "distil", "prune"):
+    for part in ("strategy", *PARTS, "distil", "prune"):
         if getattr(made, part) is not None:
             plain |= {f"{part}.{name}": value for name, value in getattr(made, part).model_dump().items()}
     return {name: _value(known[name], plain.get(name, known[name].default)) for name in FIELDS}

@@ -12,7 +12,7 @@ import gradio as gr
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
-from ftui.ui import asking, many, pieces, task_views
+from ftui.ui import asking, chat, many, pieces, task_views
 from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
 
 EXAMPLES = 6
@@ -172,7 +172,8 @@ def build(page: Page) -> View:
         pieces.empty("❯", t("playground_empty_title"), t("playground_empty_text")), elem_id="playground-empty"
     )
     with gr.Column(visible=False, elem_id="playground-view") as content:
-        with gr.Row(equal_height=False):
+        talk = chat.build(page)
+        with gr.Row(equal_height=False) as form:
             with gr.Column(scale=3, min_width=300):
                 with gr.Column(elem_classes=["sheet"]):
                     text = gr.Textbox(
@@ -202,7 +203,8 @@ def build(page: Page) -> View:
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
 
     def show_all(home: Home, lang: str, run_id: str) -> tuple:
-        return (*show(home, lang, run_id), *files.handler(home, lang, run_id))
+        form = gr.Row(visible=not chat.talks(home, run_id))
+        return (*show(home, lang, run_id), *files.handler(home, lang, run_id), form, *talk.handler(home, lang, run_id))
 
     shown = [nothing, content, quotes, answer, code, text, second, lines, asked_before, history]
-    return View(show_all, [page.run], [*shown, *files.outputs])
+    return View(show_all, [page.run], [*shown, *files.outputs, form, *talk.outputs])

@@ -15,7 +15,7 @@ from ftui import tasks
 from ftui.core import languages
 from ftui.core.recipe import Recipe
 
-MOST_ROLES = 4  # of any form
+MOST_ROLES = 5  # of any form
 
 
 @dataclass(frozen=True)

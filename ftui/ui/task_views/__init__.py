@@ -8,6 +8,7 @@ A module has
 and, unless the Evaluation tab itself draws the task,
     METRICS                       names of the figures at the head, the main one first
     mistake(row, lang), MISTAKE_HEADS        one row of the table of errors, and its headings
+    TITLE, listed(predictions)    keys of heading and note, and the rows that are shown, where these are not the errors
     figures(part, labels, lang)   {"errors": figure, "classes": figure} of one split of the report
 """
 
@@ -19,6 +20,7 @@ VIEWS = {
     "question-answering": "ftui.ui.task_views.answers",
     "multi-label-classification": "ftui.ui.task_views.several",
     "text-regression": "ftui.ui.task_views.numbers",
+    "text-generation": "ftui.ui.task_views.writing",
 }
 ANSWERS = {"text-classification": "ftui.ui.task_views.labels", **VIEWS}
 

@@ -41,7 +41,7 @@ def _tiles(part: dict, split: str, view, lang: str) -> str:
     """The figures at the head, each with the rows that it was measured on."""
     measured = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
     items = []
-    for name in view.METRICS:
+    for name in (name for name in view.METRICS if name in part["metrics"]):
         note = measured
         if name in part["interval"]:
             low, high = (pieces.number(end) for end in part["interval"][name])
@@ -58,7 +58,7 @@ def _caption(report: dict, split: str, view, lang: str) -> str:
         name, value = charts.metric_name(best["metric"], lang), pieces.number(best["value"])
         lines.append(languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=value))
     if simple and simple["split"] == split:
-        values = ", ".join(f"{charts.metric_name(m, lang)} {pieces.number(simple['metrics'][m])}" for m in view.METRICS)
+        values = ", ".join(f"{charts.metric_name(m, lang)} {pieces.number(simple['metrics'][m])}" for m in view.METRICS if m in simple["metrics"])
         lines.append(languages.text("baseline_" + simple["name"], lang, values=values, rows=simple["rows"]))
     return f'<div class="ft sub">{"<br>".join(lines)}</div>'
 
@@ -69,24 +69,29 @@ def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: floa
     _, view = _report(run)
     if view is None or not run.predictions.exists() or not split:
         return "", "", gr.skip()
-    wrong, total = _wrong(run, split)
+    wrong, total = _listed(run, split, view)
     pages = max(1, math.ceil(len(wrong) / PAGE_ROWS))
     here = min(max(int(number or 1), 1), pages)
     rows = wrong.slice((here - 1) * PAGE_ROWS, PAGE_ROWS).to_pylist()
     heads = [languages.text(key, lang) for key in view.MISTAKE_HEADS]
     table = pieces.table(heads, [view.mistake(row, lang) for row in rows], none=languages.text("no_errors", lang))
     title = languages.text("errors_title", lang, n=len(wrong), all=total)
+    note = ""
+    if hasattr(view, "TITLE"):
+        title, note = languages.text(view.TITLE[0], lang, n=len(wrong)), languages.text(view.TITLE[1], lang)
     label = languages.text("page_of", lang, pages=pages, n=len(wrong))
-    return pieces.heading(title, ""), table, gr.Number(here, label=label, maximum=pages, visible=pages > 1)
+    return pieces.heading(title, note), table, gr.Number(here, label=label, maximum=pages, visible=pages > 1)
 
 
-def _wrong(run: Run, split: str):
-    """(table of wrong rows, most confident first; rows in the split)"""
+def _listed(run: Run, split: str, view):
+    """(table of what the view lists, else of wrong rows, most confident first; rows in the split)"""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     table = pq.read_table(run.predictions)
     table = table.filter(pc.equal(table["split"], split))
+    if hasattr(view, "listed"):
+        return view.listed(table), table.num_rows
     if "error" in table.column_names:  # of numbers none is right: the worst come first
         return table.sort_by([("error", "descending")]), table.num_rows
     right = pc.greater_equal(table["f1"], 1.0) if "f1" in table.column_names else pc.equal(table["label"], table["prediction"])

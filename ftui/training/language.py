@@ -1,0 +1,76 @@
+"""The trainer of language models: logits only where there is a label, and an evaluation that keeps none of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers.trainer_utils import EvalLoopOutput
+
+from ftui.core.events import Writer
+from ftui.core.home import write_json
+from ftui.training import labelled
+from ftui.training.trainer import GroupedTrainer
+
+LARGEST = 700.0  # whose exponential is still a number
+
+
+class LanguageTrainer(GroupedTrainer):
+    """A GroupedTrainer whose `compute_loss_func` is given the logits of labelled tokens alone. `shifted`: see labelled.py."""
+
+    def __init__(self, *args: Any, shifted: bool, **options: Any):
+        super().__init__(*args, **options)
+        self.shifted = shifted
+
+    def compute_loss(self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        logits, labels = labelled.forward(model, self._head(model), inputs, self.shifted)
+        loss = self.compute_loss_func(logits, labels, num_items_in_batch=num_items_in_batch)
+        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def evaluation_loop(self, dataloader: Any, description: str, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> EvalLoopOutput:
+        """Loss and perplexity per token, each token of all rows counting the same."""
+        import torch
+
+        model = self.model.to(self.args.device).eval()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        for batch in dataloader:
+            inputs = self._prepare_inputs(batch)
+            with torch.no_grad(), self.accelerator.autocast():
+                logits, labels = labelled.forward(model, self._head(model), inputs, self.shifted)
+            lost = torch.nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
+            sums += torch.stack([lost.double(), labels.new_tensor(labels.numel()).double()])
+            self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+        total, count = self.accelerator.gather(sums[None]).sum(0).tolist()
+        loss = total / max(count, 1)
+        metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_perplexity": math.exp(min(loss, LARGEST))}
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
+
+    def measured(self, dataset: Any) -> dict[str, float]:
+        """{"loss", "perplexity"} of other rows, as the model is now."""
+        loader = self.get_eval_dataloader(dataset)
+        found = self.evaluation_loop(loader, "", metric_key_prefix="m").metrics
+        return {name.removeprefix("m_"): value for name, value in found.items()}
+
+    def _head(self, model: Any) -> Any:
+        return self.accelerator.unwrap_model(model).get_output_embeddings()
+
+
+def before(trainer: LanguageTrainer, splits: dict, encode: Callable[[Any], Any], checkpoints: Path, events: Writer) -> dict | None:
+    """What the base model makes of the rows that the report is about: {"name", "split", "rows", "metrics"}; None where
+    there are none. A run that is resumed finds it as it was measured at its start."""
+    split = next((name for name in ("test", "validation") if name in splits), None)
+    kept = checkpoints / "before.json"
+    if split is None:
+        return None
+    if not kept.exists():
+        metrics = trainer.measured(encode(splits[split]))
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        write_json(kept, {"name": "before_tuning", "split": split, "rows": splits[split].num_rows, "metrics": metrics})
+    found: dict = json.loads(kept.read_text(encoding="utf-8"))
+    events.log("before_tuning", perplexity=f"{found['metrics']['perplexity']:.2f}", rows=found["rows"])
+    return found

@@ -1,0 +1,166 @@
+"""Talking to a tuned model: streamed from the run's server, on demand beside the model before tuning."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from ftui import tasks
+from ftui.core import languages
+from ftui.core.errors import UserError
+from ftui.core.home import Home
+from ftui.ui import asking, pieces
+from ftui.ui.page import QUIET, Page, View, find_run, html
+
+OFTEN = 0.1  # seconds between two looks at an answer that is being written
+LONGEST = 20_000  # characters of a message
+PARTS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")  # of a request, in the order of the controls
+
+# ---- handlers
+
+
+def talks(home: Home, run_id: str) -> bool:
+    """Whether one can talk to the run's model."""
+    run = find_run(home, run_id)
+    return run is not None and run.model.exists() and hasattr(tasks.get(asking.task_of(run)), "talk")
+
+
+def show(home: Home, lang: str, run_id: str) -> tuple:
+    """(part of the page, conversation, the same with the base model, the conversations as they are kept, notice): a new
+    one for another run."""
+    return gr.Column(visible=talks(home, run_id)), [], gr.Chatbot([], visible=False), {}, ""
+
+
+def send(
+    home: Home, lang: str, run_id: str, text: str, kept: dict, beside: bool, system: str, temperature: float, top_p: float, top_k: float,
+    penalty: float, longest: float, seed: str,
+) -> Iterator[tuple]:
+    """Say something; yields (message box, conversation, that with the base model, both as they are kept, notice)."""  # fmt: skip
+    text = (text or "").strip()
+    kept = {"model": list(kept.get("model", [])), "base": list(kept.get("base", []))}
+    if not text or len(text) > LONGEST:
+        yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), pieces.notice(languages.text("ask_something", lang), kind="warn")
+        return
+    chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True))
+    if (seed or "").strip().isdecimal():
+        chosen["seed"] = int(seed)
+    models = ("model", "base") if beside else ("model",)
+    for model in models:
+        kept[model].append({"role": "user", "content": text})
+    if not beside:
+        kept["base"] = []
+    box = ""
+    try:
+        url = ""
+        for found, waited in asking.server(home.run(run_id)):
+            url = found or url
+            if found is None:
+                yield box, *_shown(kept, beside), pieces.notice(languages.text("chat_waiting", lang, s=int(waited)))
+        for model in models:
+            told = [{"role": "system", "content": system.strip()}] if (system or "").strip() else []
+            request = {"model": model, "messages": told + kept[model], **chosen}
+            said = {"role": "assistant", "content": ""}
+            kept[model].append(said)
+            looked = 0.0
+            for piece in pieces_of(url, request):
+                said["content"] += piece
+                if time.monotonic() - looked > OFTEN:
+                    looked = time.monotonic()
+                    yield box, *_shown(kept, beside), ""
+            said["content"] = said["content"].strip() or "…"
+            yield box, *_shown(kept, beside), ""
+    except UserError as problem:
+        for model in models:
+            while kept[model] and not kept[model][-1]["content"]:
+                kept[model].pop()
+        yield box, *_shown(kept, beside), pieces.error(problem, lang)
+
+
+def _shown(kept: dict, beside: bool) -> tuple:
+    copies = {model: [dict(message) for message in kept[model]] for model in kept}
+    return copies["model"], gr.Chatbot(copies["base"], visible=beside), copies
+
+
+def pieces_of(url: str, request: dict) -> Iterator[str]:
+    """What the server says to a request, as it comes. Raises UserError. Whoever stops reading hangs up."""
+    import httpx
+
+    waiting = httpx.Timeout(10, read=180)
+    try:
+        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**request, "stream": True}, timeout=waiting, trust_env=False) as answer:
+            if answer.status_code != 200:
+                raise UserError("server_failed", problem=json.loads(answer.read())["error"]["message"])
+            for line in answer.iter_lines():
+                if line.startswith("data: ") and line != "data: [DONE]":
+                    event = json.loads(line.removeprefix("data: "))
+                    if "error" in event:
+                        raise UserError("server_failed", problem=event["error"]["message"])
+                    yield event["choices"][0]["delta"].get("content", "")
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
+
+
+def clear(home: Home, lang: str) -> tuple:
+    """A new conversation: (conversation, the same with the base model, as they are kept, notice)."""
+    return [], [], {}, ""
+
+
+def beside_shown(home: Home, lang: str, beside: bool) -> dict:
+    """The second conversation appears with the choice."""
+    return gr.Chatbot(visible=beside)
+
+
+# ---- the page
+
+
+def build(page: Page) -> View:
+    """Lay out the part and wire it."""
+    t = page.t
+    with gr.Column(visible=False, elem_id="chat", elem_classes=["sheet"]) as part:
+        with gr.Row(equal_height=True):
+            tuned = _conversation(t("chat_tuned"), "chat-tuned")
+            base = _conversation(t("chat_base"), "chat-base", visible=False)
+        notice = html(elem_id="chat-notice")
+        with gr.Row(elem_classes=["row-bottom"]):
+            text = gr.Textbox(
+                label=t("chat_message"), placeholder=t("chat_hint"), lines=1, max_lines=8, elem_id="chat-message", scale=5, autofocus=False, max_length=LONGEST
+            )
+            go = gr.Button(t("chat_send"), variant="primary", elem_id="chat-send", elem_classes=["fit"])
+            stop = gr.Button(t("chat_stop"), elem_id="chat-stop", elem_classes=["fit"])
+        with gr.Row(elem_classes=["row-end"]):
+            beside = gr.Checkbox(label=t("chat_beside"), elem_id="chat-beside", container=False)
+            new = gr.Button(t("chat_clear"), size="sm", elem_id="chat-clear", elem_classes=["quiet"])
+        with gr.Accordion(t("chat_settings"), open=False, elem_id="chat-settings"):
+            system = gr.Textbox(label=t("chat_system"), lines=2, max_lines=6, elem_id="chat-system", max_length=LONGEST)
+            with gr.Row(elem_classes=["settings-grid"]):
+                chosen = [
+                    _slider(page, "temperature", 0, 2, 0.05, 0.7),
+                    _slider(page, "top_p", 0.05, 1, 0.05, 0.9),
+                    _slider(page, "top_k", 0, 200, 1, 0),
+                    _slider(page, "penalty", 1, 2, 0.05, 1.1),
+                    gr.Slider(8, 1024, 128, step=8, label=t("chat_tokens"), buttons=[], elem_id="chat-tokens"),
+                ]
+                seed = gr.Textbox(label=t("chat_seed"), info=t("chat_seed_note"), max_lines=1, elem_id="chat-seed")
+    kept = gr.State({}, time_to_live=3600)  # of this session; nothing is stored
+    inputs: list[Any] = [page.run, text, kept, beside, system, *chosen, seed]
+    outputs = [text, tuned, base, kept, notice]
+    saying = gr.on([text.submit, go.click], page.bind(send), inputs, outputs, **{**QUIET, "trigger_mode": "once"})
+    stop.click(None, [], [], cancels=[saying], **QUIET)
+    new.click(page.bind(clear), [], [tuned, base, kept, notice], cancels=[saying], **QUIET)
+    beside.input(page.bind(beside_shown), [beside], [base], **QUIET)
+    return View(show, [page.run], [part, tuned, base, kept, notice])
+
+
+def _conversation(label: str, elem_id: str, visible: bool = True) -> gr.Chatbot:
+    return gr.Chatbot(
+        [], label=label, elem_id=elem_id, visible=visible, height=420, buttons=["copy"], render_markdown=False, allow_tags=False, feedback_options=None, min_width=280
+    )
+
+
+def _slider(page: Page, name: str, low: float, high: float, step: float, value: float) -> gr.Slider:
+    label, info = page.t("chat_" + name), page.t(f"chat_{name}_note")
+    return gr.Slider(low, high, value, step=step, label=label, info=info, buttons=[], elem_id="chat-" + name.replace("_", "-"))
