@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ftui.core.recipe import Language
 
-TOKENS = 4096  # of a batch, padding included
+TOKENS, TOKENS_ON_CPU = 8192, 1024  # of a batch, padding included
 WRITTEN = 16  # rows that are written at a time
 UNKNOWN = "\ufffd"  # what half a character decodes to
 
@@ -62,10 +62,11 @@ class Writer:
         rows = windows.select_columns([name for name in windows.column_names if name in names]).to_list()
         pad = DataCollatorForSeq2Seq(self.tokenizer, self.model) if self.decodes else DataCollatorForTokenClassification(self.tokenizer)
         order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
+        most = TOKENS_ON_CPU if self.device.type == "cpu" else TOKENS
         found: list[np.ndarray] = [np.zeros(0, np.float32)] * len(rows)
         done = 0
         while done < len(order):
-            chosen = order[done : done + max(1, TOKENS // max(8, len(rows[order[done]]["input_ids"])))]
+            chosen = order[done : done + max(1, most // max(8, len(rows[order[done]]["input_ids"])))]
             batch = pad([rows[i] for i in chosen]).to(self.device)
             with torch.inference_mode():
                 logits, labels = labelled.forward(self.model, self.model.get_output_embeddings(), batch, shifted)

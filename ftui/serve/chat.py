@@ -86,6 +86,7 @@ class Speakers:
             raise
         head = {"id": f"ftui-{uuid.uuid4().hex[:12]}", "created": int(time.time()), "model": asked.model}
         if asked.stream:
+            self.under_way -= 1  # counted again when it begins: whoever is gone by then never reads
             return StreamingResponse(self._events(stream, head, kind), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
         text = ""
         try:
@@ -109,6 +110,7 @@ class Speakers:
             said = {"delta": part} if chatting else {"text": part.get("content", "")}
             return f"data: {json.dumps({**head, 'choices': [{'index': 0, **said, 'finish_reason': finished}]}, ensure_ascii=False)}\n\n"
 
+        self.under_way += 1
         try:
             if chatting:
                 yield event({"role": "assistant", "content": ""})
