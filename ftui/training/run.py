@@ -64,7 +64,18 @@ def train(context: Context) -> bool:
     import torch
     import transformers
 
-    from ftui.training import adapters, distilling, features, first_token, language, models, pruning, rates, strategies, thawing
+    from ftui.training import (
+        adapters,
+        distilling,
+        features,
+        first_token,
+        language,
+        models,
+        pruning,
+        rates,
+        strategies,
+        thawing,
+    )
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
