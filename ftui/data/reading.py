@@ -134,7 +134,7 @@ def _text_format(head: bytes, suggested: str) -> str:
     start = head.translate(None, b"\x00\xef\xbb\xbf\xff\xfe").lstrip()  # no byte order mark, and UTF-16 as ASCII
     first, newline, rest = start.partition(b"\n")
     whole = _is_json(first)
-    if suggested in ("conll", "txt", "tsv") and conll.is_conll(start.decode("latin-1").splitlines()[: conll.LOOKED_AT]):
+    if suggested in ("conll", "txt", "tsv") and conll.is_conll(start.decode("utf-8", "replace").split("\n")[: conll.LOOKED_AT]):
         return "conll"
     if suggested not in ("json", "jsonl") and not whole:
         return suggested if suggested in ("csv", "tsv", "txt") else "csv"

@@ -91,6 +91,7 @@ ROWS = {
     "zh_messy_medical_gbk/medical_qa_gbk.csv": (7644, "gb18030"),
     "zh_messy_reviews/reviews_raw.csv": (5260, "utf-8"),
     "en_ner_wnut17/train.conll": (3394, "utf-8"),
+    "zh_ner_uner/train.conll": (3997, "utf-8"),
     "zh_qa_cmrc2018/train.json.gz": (3219, "utf-8"),
 }
 

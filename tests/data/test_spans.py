@@ -133,6 +133,13 @@ def test_conll(tmp_path, name, separator, home):
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_conll_of_characters_whose_bytes_are_white_space_elsewhere(tmp_path, encoding, home):
+    path = tmp_path / "train.conll"
+    path.write_text(CONLL.replace("你", "入").replace("好", "怠"), encoding=encoding)  # 0x85 and 0xA0 among their bytes
+    assert intake.import_file(path, home).card()["format"] == "conll"
+
+
 def test_a_table_of_words_is_no_conll(tmp_path, home):
     path = tmp_path / "words.tsv"
     path.write_text("word\tclass\nO\tB\n\ncat\tnoun\n", encoding="utf-8")
