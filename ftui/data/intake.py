@@ -102,7 +102,7 @@ def _renewed(dataset: Dataset, name: str) -> bool:
 def _publish(source: Path, dataset: Dataset, name: str, progress: Progress | None) -> None:
     file = reading.recognise(source, name)
     read = reading.read(file)
-    with publish(dataset.path) as folder:
+    with _replaced(dataset) as folder:
         rows, schema = _write(read.batches, read.uniform, folder / "data.arrow", progress)
         if not rows:
             raise UserError("file_no_rows", name=name)
@@ -111,6 +111,16 @@ def _publish(source: Path, dataset: Dataset, name: str, progress: Progress | Non
         card |= {"encoding": read.encoding, "delimiter": read.delimiter, "skipped_rows": read.report.skipped_rows}
         card["notes"] = [{"code": code, "params": params} for code, params in read.report.notes.items()]
         write_json(folder / "card.json", card)
+
+
+@contextmanager
+def _replaced(dataset: Dataset) -> Iterator[Path]:
+    """A folder to fill in the place of the data set's; what people have made beside an older one stays."""
+    with publish(dataset.path) as folder:
+        for name in ("labels.jsonl", "plan.json"):
+            if (dataset.path / name).exists():
+                shutil.copyfile(dataset.path / name, folder / name)
+        yield folder
 
 
 @contextmanager
@@ -136,7 +146,9 @@ def import_hub(repo_id: str, home: Home, split: str | None = None) -> Dataset:
         if not rows:
             raise UserError("file_no_rows", name=repo_id)
         dataset = Dataset(home.datasets / _digest(data))
-        with publish(dataset.path) as folder:
+        if _renewed(dataset, repo_id):
+            return dataset
+        with _replaced(dataset) as folder:
             size = data.stat().st_size
             os.replace(data, folder / "data.arrow")
             card = _card(dataset.id, repo_id, "hub", rows, schema, size)

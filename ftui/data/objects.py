@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from ftui.core.errors import UserError
-from ftui.data import answers, values
+from ftui.data import answers, label_studio, values
 
 BATCH_ROWS = 16_384
 BATCH_CHARACTERS = 16_000_000
@@ -50,6 +50,8 @@ def document(text: str, name: str) -> Iterator[tuple[dict, int]]:
         raise UserError("json_shape", name=name)
     if answers.is_squad(rows):
         rows = list(answers.squad(rows))
+    elif label_studio.is_tasks(rows):
+        rows = list(label_studio.rows(rows))
     return ((row, len(text) // max(1, len(rows))) for row in rows)
 
 

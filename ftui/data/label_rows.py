@@ -1,0 +1,190 @@
+"""What is labelled by hand: the rows of a data set that wait for it, what stands in them, and the version made of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ftui.core.errors import UserError
+from ftui.core.home import Home, write_json
+from ftui.data import annotating, cleaning, forms, inspecting, intake, label_studio, labelling, similar, spans, values
+from ftui.data.labelling import Value
+from ftui.data.splitting import label_text
+
+LABEL_NAMES = {False: ("label", "标签"), True: ("spans", "实体")}  # of a new column, by whether it holds spans
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A data set as it is labelled. `columns`: role -> column, as far as there are some; `column`: the one that is filled,
+    perhaps a new one; `marks`: whether it holds spans, else one label for each row."""
+
+    table: pa.Table
+    columns: dict[str, str]
+    column: str
+    marks: bool
+
+    @property
+    def inputs(self) -> list[str]:
+        """The columns that a person reads."""
+        return [self.columns[role] for role in ("text", "tokens", "text_pair") if role in self.columns]
+
+    def texts(self, row: int) -> list[str]:
+        """What a person reads of one row."""
+        part, found = self.table.slice(row, 1), []
+        for name in self.inputs:
+            cell = part.column(name)[0].as_py()
+            found.append(spans.join(spans.listed(cell))[0] if name == self.columns.get("tokens") else values.text_of(cell) or "")
+        return found
+
+    def given(self, row: int) -> Value | None:
+        """What the file says of a row: a label, or spans; None where it says nothing, or nothing that can be read."""
+        part = self.table.slice(row, 1)
+        source = self.columns.get("ner_tags", self.column)
+        if source not in part.column_names:
+            return None
+        cell = part.column(source)[0].as_py()
+        if not self.marks:
+            return label_text(values.text_of(cell) if isinstance(cell, (list, dict)) else cell)
+        if cell is None or cell == "":
+            return None
+        try:
+            return forms.read(("text", "spans"), part, self.columns)[0]["spans"].to_pylist()[0]
+        except UserError:
+            return None
+
+    def names(self) -> list[str]:
+        """Labels that the file has, the most frequent first."""
+        if not self.marks:
+            return [name for name, _ in inspecting.label_counts(self.table, self.column)] if self.column in self.table.column_names else []
+        if not forms.complete(("text", "spans"), self.columns) and not forms.complete(("tokens", "ner_tags"), self.columns):
+            return []
+        sample = inspecting.sample(self.table, inspecting.SAMPLE)[0]
+        try:
+            marked = forms.read(("text", "spans"), sample, self.columns)[0]["spans"]
+        except UserError:
+            return []
+        found = [span["label"] for row in marked.to_pylist() for span in row]
+        return sorted(set(found), key=lambda name: (-found.count(name), name))
+
+
+def subject(folder: Path, columns: dict[str, str], marks: bool, lang: str = "en") -> Subject | None:
+    """What can be labelled of a data set that is read so; None where nobody knows which column is the text."""
+    table = intake.open_dataset(folder).table()
+    columns = {role: column for role, column in columns.items() if column in table.column_names}
+    if not {"text", "tokens"} & set(columns):
+        return None
+    made = LABEL_NAMES[marks][lang == "zh"]
+    free = values.unique_names([*table.column_names, made])[-1]
+    return Subject(table, columns, columns.get("spans" if marks else "label", free), marks)
+
+
+# ---- which rows
+
+
+def waiting(what: Subject) -> np.ndarray:
+    """Numbers of the rows that have a text and neither label nor spans."""
+    source = what.columns.get("ner_tags", what.column)
+    filled = _filled(what, what.inputs[0])
+    return np.flatnonzero(filled & ~_filled(what, source)) if source in what.table.column_names else np.flatnonzero(filled)
+
+
+def everything(what: Subject) -> np.ndarray:
+    """Numbers of all rows that have a text."""
+    return np.flatnonzero(_filled(what, what.inputs[0]))
+
+
+def contradictory(what: Subject) -> np.ndarray:
+    """Numbers of the rows whose text stands elsewhere with another label, those that belong together side by side."""
+    if what.marks or what.column not in what.table.column_names:
+        return np.zeros(0, np.int64)
+    rows = np.flatnonzero(_filled(what, what.inputs[0]) & _filled(what, what.column))
+    columns = [values.strings(what.table.column(name).combine_chunks()).take(pa.array(rows)).to_pylist() for name in what.inputs]
+    keys = [similar.key(" ".join(cells)) for cells in zip(*columns, strict=True)]
+    labels = [label_text(value) or "" for value in what.table.column(what.column).take(pa.array(rows)).to_pylist()]
+    both = np.flatnonzero(cleaning.contradicted(keys, labels))
+    return rows[np.array(sorted(both, key=lambda i: keys[i]), np.int64)]
+
+
+def _filled(what: Subject, column: str) -> np.ndarray:
+    """(N,) whether a cell has something in it."""
+    found = []
+    for chunk in what.table.column(column).chunks:
+        plain = pa.types.is_string(chunk.type)
+        found += [bool(cell and cell.strip()) if plain else cell is not None and cell == cell for cell in chunk.to_pylist()]
+    return np.array(found, bool)
+
+
+# ---- what comes of it
+
+
+def labelled(what: Subject, said: dict[int, Value]) -> tuple[pa.Table, dict[str, str]]:
+    """(the table with what was said in its column, role -> column). Rows that nobody has labelled keep what they have; of
+    spans they are left out where they have nothing: an empty list of spans says that there is nothing to find."""
+    if what.marks:
+        return _marked(what, said)
+    count = what.table.num_rows
+    before = what.table.column(what.column).to_pylist() if what.column in what.table.column_names else [None] * count
+    column = pa.array([said.get(row, label_text(values.text_of(b) if isinstance(b, (list, dict)) else b)) for row, b in enumerate(before)], pa.string())
+    table = _set(what.table, what.column, column)
+    return table, {role: name for role, name in what.columns.items() if role != "label"} | {"label": what.column}
+
+
+def _marked(what: Subject, said: dict[int, Value]) -> tuple[pa.Table, dict[str, str]]:
+    rows = sorted({*said, *np.setdiff1d(everything(what), waiting(what)).tolist()})
+    found = [said[row] if row in said else what.given(row) or [] for row in rows]
+    table = what.table.take(pa.array(rows, pa.int64()))
+    column = "text" if "tokens" in what.columns else what.columns["text"]
+    if "tokens" in what.columns:  # spans are places of a text; the words and tags would say something else then
+        texts = [what.texts(row)[0] for row in rows]
+        table = table.drop_columns([what.columns[role] for role in ("tokens", "ner_tags") if role in what.columns])
+        table = _set(table, column, pa.array(texts, pa.string()))
+    return _set(table, what.column, pa.array(found, spans.TYPE)), {"text": column, "spans": what.column}
+
+
+def _set(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    made = pa.chunked_array([column])
+    return table.set_column(table.column_names.index(name), name, made) if name in table.column_names else table.append_column(name, made)
+
+
+def finish(folder: Path, what: Subject, home: Home, progress: Callable[[int], None] | None = None) -> tuple[intake.Dataset, dict[str, str]]:
+    """(the new version of the data set, role -> column), with all that has been said so far; the old one stays. The same
+    labels give the same version. Raises UserError where nothing has been labelled."""
+    said = labelling.book(folder, what.column).values()
+    if not said:
+        raise UserError("nothing_labelled")
+    old = intake.open_dataset(folder).card()
+    table, columns = labelled(what, said)
+    with tempfile.TemporaryDirectory(prefix="ftui-") as place:
+        path = Path(place) / "labelled.jsonl"
+        annotating.write(table, path, "jsonl")
+        stem = old["name"].removesuffix(".gz").rpartition(".")[0] or old["name"]
+        made = intake.import_file(path, home, f"{stem.removesuffix('-labelled')}-labelled.jsonl", progress)
+    write_json(made.path / "card.json", {**made.card(), "made_from": {"dataset": old["id"], "labelled": len(said)}})
+    return made, columns
+
+
+FORMATS = ("csv", "jsonl", "label-studio")
+
+
+def export(folder: Path, what: Subject, format: str, path: Path) -> None:
+    """All that is labelled, by hand or in the file, as one of FORMATS; Label Studio also gets the rows that wait."""
+    said = labelling.book(folder, what.column).values()
+    if format == "label-studio":
+        label_studio.write(path, _tasks(what, said), what.marks)
+        return
+    table, _ = labelled(what, said)
+    if not what.marks:
+        table = table.filter(table.column(what.column).is_valid())
+    annotating.write(table, path, format)
+
+
+def _tasks(what: Subject, said: dict[int, Value]):
+    for row in everything(what).tolist():
+        names = ["text" if "tokens" in what.columns else name for name in what.inputs]
+        yield row + 1, dict(zip(names, what.texts(row), strict=True)), said.get(row, what.given(row))
