@@ -1,6 +1,6 @@
 """The table "Augmentation" of the README: test accuracy on 200 training rows, with and without each augmentation.
 
-    python benchmarks/augmentation.py [--sets NAME ...] [--ways NAME ...] [--rows 200] [--share 1.0] [--seeds 5] [--minutes 8]
+    python benchmarks/augmentation.py [--sets NAME ...] [--ways NAME ...] [--rows 200] [--share 1.0] [--seeds 5] [--max-length 64] [--minutes 8]
 
 Every cell is the product's own training (starter-encoder, its own learning rate and epochs, no validation rows) on
 `--rows` rows of the train file, another choice of rows and another seed each time, measured on the same `--tested` rows of
@@ -57,7 +57,7 @@ def accuracy(name: str, way: str, seed: int, options: argparse.Namespace) -> flo
         }
         epochs = recipes.build({"data": data}).epochs(options.rows) * (2 if way == "twice the epochs" else 1)
         run = Home(Path(folder) / "home").new_run()
-        recipe = recipes.build({"data": data, "training": {"num_train_epochs": epochs, "seed": seed}})
+        recipe = recipes.build({"data": data, "training": {"num_train_epochs": epochs, "seed": seed, "max_length": options.max_length}})
         run.recipe.write_text(recipes.dump(recipe), encoding="utf-8")
         job = run.new_job("train")
         train(Context(job, {}, ev.Writer(job.events, 1)))
@@ -84,7 +84,7 @@ def table(kept: dict[str, float], options: argparse.Namespace) -> None:
 
 
 def _key(name: str, way: str, seed: int, options: argparse.Namespace) -> str:
-    return f"{name} {options.rows} {options.share} {way} {seed}"
+    return f"{name} {options.rows} {options.share} {options.max_length} {way} {seed}"
 
 
 def main() -> None:
@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--tested", type=int, default=1000)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--max-length", type=int, default=64, help="tokens of a text that are read")
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--kept", type=Path, default=REPO / ".work" / "augmentation.json")
     options = parser.parse_args()

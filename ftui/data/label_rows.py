@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ftui.core.errors import UserError
 from ftui.core.home import Home, write_json
@@ -16,7 +17,7 @@ from ftui.data import annotating, cleaning, forms, inspecting, intake, label_stu
 from ftui.data.labelling import Value
 from ftui.data.splitting import label_text
 
-LABEL_NAMES = {False: ("label", "标签"), True: ("spans", "实体")}  # of a new column, by whether it holds spans
+LOOKED_AT = 1000  # rows whose spans say which labels there are
 
 
 @dataclass(frozen=True)
@@ -62,26 +63,20 @@ class Subject:
         """Labels that the file has, the most frequent first."""
         if not self.marks:
             return [name for name, _ in inspecting.label_counts(self.table, self.column)] if self.column in self.table.column_names else []
-        if not forms.complete(("text", "spans"), self.columns) and not forms.complete(("tokens", "ner_tags"), self.columns):
-            return []
-        sample = inspecting.sample(self.table, inspecting.SAMPLE)[0]
-        try:
-            marked = forms.read(("text", "spans"), sample, self.columns)[0]["spans"]
-        except UserError:
-            return []
-        found = [span["label"] for row in marked.to_pylist() for span in row]
+        rows = np.setdiff1d(everything(self), waiting(self))
+        some = np.random.default_rng(0).choice(rows, min(len(rows), LOOKED_AT), replace=False).tolist()
+        found = [span["label"] for row in some for span in self.given(row) or []]
         return sorted(set(found), key=lambda name: (-found.count(name), name))
 
 
-def subject(folder: Path, columns: dict[str, str], marks: bool, lang: str = "en") -> Subject | None:
+def subject(folder: Path, columns: dict[str, str], marks: bool) -> Subject | None:
     """What can be labelled of a data set that is read so; None where nobody knows which column is the text."""
     table = intake.open_dataset(folder).table()
     columns = {role: column for role, column in columns.items() if column in table.column_names}
     if not {"text", "tokens"} & set(columns):
         return None
-    made = LABEL_NAMES[marks][lang == "zh"]
-    free = values.unique_names([*table.column_names, made])[-1]
-    return Subject(table, columns, columns.get("spans" if marks else "label", free), marks)
+    name = "spans" if marks else "label"
+    return Subject(table, columns, columns.get(name) or values.unique_names([*table.column_names, name])[-1], marks)
 
 
 # ---- which rows
@@ -113,11 +108,14 @@ def contradictory(what: Subject) -> np.ndarray:
 
 def _filled(what: Subject, column: str) -> np.ndarray:
     """(N,) whether a cell has something in it."""
-    found = []
+    found = [np.zeros(0, bool)]
     for chunk in what.table.column(column).chunks:
-        plain = pa.types.is_string(chunk.type)
-        found += [bool(cell and cell.strip()) if plain else cell is not None and cell == cell for cell in chunk.to_pylist()]
-    return np.array(found, bool)
+        if pa.types.is_string(chunk.type):
+            there = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(chunk)), 0)
+        else:
+            there = pc.invert(pc.is_null(chunk, nan_is_null=pa.types.is_floating(chunk.type)))
+        found.append(there.fill_null(False).to_numpy(zero_copy_only=False))
+    return np.concatenate(found)
 
 
 # ---- what comes of it

@@ -1,7 +1,7 @@
 """Labels that people give: lines of `labels.jsonl` in a data set's folder, written at each keystroke and never changed.
 
 A line is one act: {"row", "column", "by", "time"} and what was said of the row, either "value" (a label, or a list of
-spans) or "skipped"; "undoes" is the number of the line that it takes back; "name" alone is a new label's name.
+spans) or "skipped"; "undoes" is the number of the line that it takes back.
 `column` is the one that is being filled, so that two columns of one file can be labelled. The last act on a row holds.
 """
 
@@ -76,16 +76,13 @@ class Book:
             said = json.loads(line)
             if said["column"] != self.column:
                 return
-            if "name" in said:
-                self._name(said["name"])
-                return
             act = Act(number, said["row"], said["by"], said.get("value"), bool(said.get("done")), bool(said.get("skipped")), said.get("undoes"))
         except (ValueError, KeyError, TypeError):
             return  # spoilt: the others still hold
         self.acts.setdefault(act.row, []).append(act)
         self.order.append(act)
-        if isinstance(act.value, str):
-            self._name(act.value)
+        for name in [act.value] if isinstance(act.value, str) else [span["label"] for span in act.value or []]:
+            self._name(name)
 
     def _name(self, name: str) -> None:
         if name not in self.names:
@@ -123,14 +120,6 @@ class Book:
                 return last
             self._write({"row": row, "column": self.column, "by": by, "time": round(time.time(), 3), **said})
         return None
-
-    def name(self, name: str) -> str:
-        """A new label's name, written down. Raises UserError for none."""
-        name = checked(name)
-        if name not in self.names:
-            with self._lock, FileLock(self.folder / ".labels.lock"):
-                self._write({"name": name, "column": self.column})
-        return name
 
     def _write(self, line: dict) -> None:
         with self.path.open("ab") as file:

@@ -38,6 +38,22 @@ def units(text: str, blocked: Sequence[Span] = ()) -> list[Span]:
     return _free([match.span() for match in _WORD.finditer(text)], blocked)
 
 
+_SIGN = regex.compile(r"[^\s]")
+
+
+def pieces_of(text: str) -> list[Span]:
+    """Places of words, and of all signs that belong to none, each alone: what can be chosen in a text.
+
+    >>> [text[a:b] for text in ["$5, 喜欢!"] for a, b in pieces_of(text)]
+    ['$', '5', ',', '喜', '欢', '!']
+    """
+    words = units(text)
+    inside = np.zeros(len(text), bool)
+    for a, b in words:
+        inside[a:b] = True
+    return sorted([*words, *(match.span() for match in _SIGN.finditer(text) if not inside[match.start()])])
+
+
 def _free(found: list[Span], blocked: Sequence[Span]) -> list[Span]:
     return [(a, b) for a, b in found if all(b <= low or a >= high for low, high in blocked)]
 

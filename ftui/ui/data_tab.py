@@ -14,7 +14,7 @@ from ftui import tasks
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, dividing, glossary, growing, pieces, readings, sources, workshop
+from ftui.ui import charts, dividing, glossary, growing, labelling, pieces, readings, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
 PAGE_ROWS = 20
@@ -246,6 +246,7 @@ def build(page: Page) -> tuple[Choice, View]:
                 pickers = [gr.Dropdown([], value=None, visible=False, elem_id=name, min_width=180) for name in ids]
             notes = html(elem_id="data-notes")
             remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])
+        labelling.build(page, reading, notice)
         mended = workshop.build(page)
         grown = growing.build(page)
         with gr.Row():

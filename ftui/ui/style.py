@@ -135,4 +135,4 @@ def css() -> str:
 
 def script() -> str:
     """What runs in the page before Gradio starts."""
-    return "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("ftui.js", "live.js"))
+    return "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("ftui.js", "live.js", "board.js"))

@@ -23,7 +23,7 @@ def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
     entities = said["entities"]
     found = languages.text("entities_found", lang, n=len(entities))
     rows = [
-        [pieces.pill(e["text"]), f'<span class="entity-name e{_colour(e["label"], entities)}">{escape(e["label"])}</span>', pieces.meter(e["score"])]
+        [pieces.pill(e["text"]), f'<span class="entity-name e{colour(e["label"])}">{escape(e["label"])}</span>', pieces.meter(e["score"])]
         for e in entities
     ]
     heads = [languages.text(key, lang) for key in ("entity", "label", "confidence")]
@@ -42,12 +42,12 @@ def marked(text: str, entities: Sequence[dict]) -> str:
     for e in entities:
         parts.append(escape(text[at : e["start"]]))
         inside = escape(text[e["start"] : e["end"]])
-        parts.append(f'<mark class="entity e{_colour(e["label"], entities)}">{inside}<small>{escape(e["label"])}</small></mark>')
+        parts.append(f'<mark class="entity e{colour(e["label"])}">{inside}<small>{escape(e["label"])}</small></mark>')
         at = e["end"]
     return f'<p class="marked">{"".join(parts)}{escape(text[at:])}</p>'
 
 
-def _colour(label: str, entities: Sequence[dict]) -> int:
+def colour(label: str) -> int:
     """The same colour for the same label in every text: from the name alone."""
     return sum(label.encode()) % COLOURS
 

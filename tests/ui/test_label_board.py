@@ -1,0 +1,135 @@
+"""The board on which rows are labelled: what keys do, what is shown, what a run suggests. No browser, no model."""
+
+import json
+import re
+
+import pytest
+
+from ftui.core.home import write_json
+from ftui.data import intake, labelling
+from ftui.ui import label_boards, readings, suggesting, workshop
+from ftui.ui import labelling as page
+
+
+@pytest.fixture
+def lines(home, tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text("这个很好\n太差了<b>\n一般般\n", encoding="utf-8")
+    return intake.import_file(path, home)
+
+
+def reading(dataset, task: str = "text-classification") -> str:
+    return readings.written(dataset.id, readings.Reading(task, readings.of(task, {}).form, {"text": "column_1"}))
+
+
+class Person:
+    """Presses keys on the board that is before them."""
+
+    def __init__(self, home, dataset, by: str = "me", task: str = "text-classification", which: str = "unlabelled", run: str = ""):
+        self.on = (home, "en", dataset.id, reading(dataset, task))
+        self.by, self.which, self.run = by, which, run
+        self.board = list(page.choose(*self.on, which, run, by))[-1]
+
+    @property
+    def row(self) -> int:
+        return int(re.search(r'data-row="(-?\d+)"', self.board)[1])
+
+    def does(self, act: str, **said: object) -> "Person":
+        home, lang, data_id, text = self.on
+        seen = int(re.search(r'data-seen="(\d+)"', self.board)[1])
+        pick = json.dumps({"act": act, "row": self.row, "seen": seen, "by": self.by, **said})
+        self.board, self.part = page.act(home, lang, pick, data_id, text, self.which, self.run)
+        return self
+
+
+def test_labels_row_by_row(home, lines) -> None:
+    me = Person(home, lines)
+    assert me.row == 0 and "0 of 3 labelled" in me.board
+    me.does("label", name="好")
+    assert me.row == 1 and 'data-name="好"' in me.board and "&lt;b&gt;" in me.board
+    assert "1 of 3 labelled" in me.board and "1 by you" in me.board
+    assert me.part.label == "Label by hand · 3 rows without a label · 1 labelled here"
+    me.does("skip")
+    assert me.row == 2
+    me.does("label", name="坏").does("label", name="坏")
+    assert me.row == -1 and "All of these rows are labelled" in me.board
+    me.does("undo")
+    assert me.row == 1 and labelling.book(lines.path, "label").values() == {0: "好", 2: "坏"}
+    me.does("back")
+    assert me.row == 2 and 'class="now"' in me.board
+
+
+def test_what_is_no_label_is_said_at_its_place(home, lines) -> None:
+    me = Person(home, lines).does("label", name=" " * 3)
+    assert me.row == 0 and "needs a name" in me.board
+    me.does("label", name="x" * 201)
+    assert "at most 200" in me.board and labelling.book(lines.path, "label").values() == {}
+
+
+def test_two_people_at_once(home, lines) -> None:
+    me, other = Person(home, lines), Person(home, lines, "other")
+    assert (me.row, other.row) == (0, 1)
+    labelling.Book(lines.path, "label").say(0, "third", 0, value="好")
+    me.does("label", name="坏")
+    assert me.row == 0 and "Somebody else has labelled this row meanwhile: 好" in me.board
+    me.does("label", name="坏")
+    assert labelling.book(lines.path, "label").values() == {0: "坏"} and me.row == 2
+
+
+def test_finishing_opens_a_version_that_knows_its_columns(home, lines) -> None:
+    assert "Nothing has been labelled" in page.finish(*Person(home, lines).on)[1]
+    me = Person(home, lines).does("label", name="好")
+    workshop.save(lines.path, "text-classification", {"text": "column_1"}, {"clean": [{"name": "strip_html"}]})
+    made, notice = page.finish(*me.on)
+    assert "lines-labelled.jsonl" in notice and made != lines.id
+    kept = workshop.saved(home.dataset(made))
+    assert (kept["columns"], kept["plan"]) == ({"text": "column_1", "label": "label"}, {"clean": [{"name": "strip_html"}]})
+    assert page.save(*me.on, "csv").endswith("labels.csv")
+
+
+def test_marks(home, lines) -> None:
+    me = Person(home, lines, task="token-classification")
+    me.does("mark", start=2, end=4, name="程度")
+    assert me.row == 0 and 'data-label="程度"' in me.board and me.board.count('data-span="0"') == 2
+    me.does("mark", start=3, end=4, name="味道")  # what it overlaps goes
+    assert labelling.book(lines.path, "spans").last(0).value == [{"start": 3, "end": 4, "label": "味道"}]
+    me.does("unmark", span=0)
+    assert 'data-marks="0"' in me.board
+    me.does("undo")
+    assert 'data-marks="1"' in me.board and labelling.book(lines.path, "spans").values() == {}
+    me.does("done")
+    assert me.row == 1 and labelling.book(lines.path, "spans").values() == {0: [{"start": 3, "end": 4, "label": "味道"}]}
+    me.does("mark", start=2, end=99, name="味道")
+    assert "outside the text" in me.board
+
+
+def test_letters_on_the_board_are_those_of_the_text() -> None:
+    text = "Tim's  <b>, 北京 & 🐾!\n x"
+    shown = label_boards.marking(text, [{"start": 0, "end": 9, "label": "A"}, {"start": 12, "end": 13, "label": "B"}], False, "en")
+    inside = re.sub(r"<[^>]+>", "", shown)
+    assert inside.replace("&lt;", "<").replace("&gt;", ">").replace("&#x27;", "'").replace("&amp;", "&") == text
+
+
+def test_the_most_uncertain_row_comes_first(home, lines, finished) -> None:
+    said = {0: {"label": "好", "scores": {"好": 0.9, "坏": 0.1}}, 2: {"label": "坏", "scores": {"好": 0.45, "坏": 0.55}}}
+    place = suggesting._place(home, lines.path, finished.id, "unlabelled")
+    place.parent.mkdir(parents=True)
+    write_json(place, {str(row): answer for row, answer in said.items()})
+    me = Person(home, lines, run=finished.id)
+    assert me.row == 2 and "Take “坏”" in me.board and 'class="best"' in me.board
+    me.does("label", name="坏")
+    assert me.row == 0
+    me.does("label", name="好")
+    assert me.row == 1 and "Take" not in me.board  # it was not asked about that one
+
+
+def test_doubts_are_about_the_labels_that_rows_have() -> None:
+    said = {"label": "a", "scores": {"a": 0.8, "b": 0.2}}
+    assert suggesting.sureness(said, "b") == 0.2 and suggesting.sureness(said, None) == pytest.approx(0.6)
+    assert suggesting.sureness({"entities": [{"score": 0.9}, {"score": 0.4}]}, None) == 0.4
+
+
+def test_where_there_is_nothing_to_label(home, dataset) -> None:
+    part, board = page.show(home, "en", dataset.id, reading(dataset, "question-answering"))
+    assert (part.visible, board) == (False, "")
+    assert page.show(home, "en", "", "{}")[0].visible is False
