@@ -17,7 +17,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDER = REPOSITORY / "assets" / "screenshots"
 TABS = ("data", "tune", "log", "evaluation", "playground", "export")
-QUESTION = {"en": "It broke after two days and nobody answers my mails.", "zh": "物流很快，质量也很好，非常满意。"}
+QUESTION = {"en": "The striker scored twice before half-time.", "zh": "前锋上半场就打进两球。"}
 DARK = ("log",)  # also as they look at night
 LONG = 600_000
 

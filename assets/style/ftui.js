@@ -163,6 +163,11 @@
         const Plotly = await loadPlotly();
         const figure = coloured(JSON.parse(props.value));
         figure.layout.width = div.clientWidth;
+        if (figure.layout.meta) {  // a place that shows different charts by turns: each brings its heading
+          box.querySelector(".h").textContent = figure.layout.meta.title;
+          box.querySelector(".sub").textContent = figure.layout.meta.note;
+          div.setAttribute("aria-label", figure.layout.meta.title);
+        }
         Plotly.react(div, figure.data, figure.layout, { displayModeBar: false, doubleClick: "reset" });
       };
       watch("value", draw);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import numpy as np
 from ftui.tasks.resampling import RESAMPLES, ends, f1_and_accuracy
 
 
-def compare(first: Path, second: Path, split: str = "test") -> dict:
-    """Two predictions.parquet on the rows that both have in this split: what `paired` says of them, and `tested`, how
+def compare(first: Path, second: Path, split: str = "test", task: str = "text-classification") -> dict:
+    """Two predictions.parquet on the rows that both have in this split: what `paired` says of them (`summed` of tasks whose
+    rows have not one label each), and `tested`, how
     many rows each has there. {"tested"} alone where fewer than half of the rows are shared: such a comparison would
     say more of the rows than of the models."""
     one, two = _rows(first, split), _rows(second, split)
@@ -18,7 +21,59 @@ def compare(first: Path, second: Path, split: str = "test") -> dict:
     tested = [len(one), len(two)]
     if 2 * len(shared) < min(tested) or not shared:
         return {"tested": tested, "shared": len(shared)}
-    return {"tested": tested, **paired([k[2] for k in shared], [one[k] for k in shared], [two[k] for k in shared])}
+    if task in SUMS:
+        name, sums = SUMS[task]
+        here = [np.array([sums(k[2], *of[k]) for k in shared], float) for of in (one, two)]
+        return {"tested": tested, **summed(name, *here)}
+    return {"tested": tested, **paired([k[2] for k in shared], [one[k][0] for k in shared], [two[k][0] for k in shared])}
+
+
+def _sets(true: str, said: str, f1: float) -> tuple[float, float, bool]:
+    """Of a row whose answer is a list (entities, labels): parts of its F1, and whether it is wholly right."""
+    wanted, found = ({json.dumps(one) for one in json.loads(cell)} for cell in (true, said))
+    return 2 * len(wanted & found), len(wanted) + len(found), wanted == found
+
+
+def _answer(true: str, said: str, f1: float) -> tuple[float, float, bool]:
+    """The same of a question: the mean of F1 over questions is reported."""
+    return f1, 1, f1 >= 1
+
+
+SUMS: dict[str, tuple[str, Callable]] = {
+    "token-classification": ("f1", _sets),
+    "multi-label-classification": ("f1_micro", _sets),
+    "question-answering": ("f1", _answer),
+}
+
+TASKS = {"text-classification", *SUMS}  # whose runs can be compared
+
+
+def summed(name: str, first: np.ndarray, second: np.ndarray) -> dict:
+    """What `paired` says, from (N, 3) each: parts a and b of a metric that is sum(a) / sum(b), and whether the row is wholly
+    right. `metrics` are that metric, called `name`, and `right`, the share of the rows that are wholly right."""
+    rows = len(first)
+    rng, both = np.random.default_rng(0), np.hstack([first, second])
+    drawn = np.concatenate([rng.multinomial(rows, np.full(rows, 1 / rows), size=100) @ both for _ in range(RESAMPLES // 100)])
+
+    def measured(sums: np.ndarray) -> dict[str, list[np.ndarray]]:
+        ratios = [sums[:, i] / np.maximum(sums[:, i + 1], 1e-9) for i in (0, 3)]
+        return {name: ratios, "right": [sums[:, i] / rows for i in (2, 5)]}
+
+    here, again = measured(both.sum(0, keepdims=True)), measured(drawn)
+    between = ends(again[name][1] - again[name][0])
+    only_first = int((first[:, 2] > second[:, 2]).sum())
+    only_second = int((second[:, 2] > first[:, 2]).sum())
+    return {
+        "rows": rows,
+        "metrics": {metric: [float(of[0]) for of in values] for metric, values in here.items()},
+        "intervals": {metric: [ends(of) for of in values] for metric, values in again.items()},
+        "difference": float(here[name][1][0] - here[name][0][0]),
+        "interval": between,
+        "only_first": only_first,
+        "only_second": only_second,
+        "p_value": mcnemar(only_first, only_second),
+        "chance": bool(between[0] <= 0 <= between[1]),
+    }
 
 
 def paired(true: list[str], first: list[str], second: list[str]) -> dict:
@@ -63,9 +118,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
 
 
-def _rows(path: Path, split: str) -> dict[tuple[int, str, str], str]:
-    """{(number, text, true label): predicted label} of one split."""
+def _rows(path: Path, split: str) -> dict[tuple[int, str, str], tuple[str, float]]:
+    """{(number, text, true label): (prediction, F1 of the row where it has one)} of one split."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=["split", "row", "text", "label", "prediction"]).to_pylist()
-    return {(r["row"], r["text"], r["label"]): r["prediction"] for r in table if r["split"] == split}
+    columns = ["split", "row", "text", "label", "prediction"]
+    columns += [name for name in ("f1",) if name in pq.read_schema(path).names]
+    table = pq.read_table(path, columns=columns).to_pylist()
+    return {(r["row"], r["text"], r["label"]): (r["prediction"], r.get("f1", 0.0)) for r in table if r["split"] == split}

@@ -54,7 +54,7 @@ def show(
 
 def _row(row: dict) -> list[str]:
     wrong = "wrong" if row["label"] != row["prediction"] else ""
-    shown = (pieces.cell(row["text"]), pieces.pill(row["label"]), pieces.pill(row["prediction"], wrong))
+    shown = (pieces.texts(row), pieces.pill(row["label"]), pieces.pill(row["prediction"], wrong))
     return [*shown, pieces.number(row["confidence"])]
 
 
@@ -95,7 +95,10 @@ def _searched(table, query: str):
     import pyarrow.compute as pc
 
     query = query.strip()
-    return table.filter(pc.match_substring(table["text"], query, ignore_case=True)) if query else table
+    if not query:
+        return table
+    found = [pc.match_substring(table[name], query, ignore_case=True) for name in ("text", "text_pair") if name in table.column_names]
+    return table.filter(functools.reduce(pc.or_, found))
 
 
 @functools.lru_cache(maxsize=8)
@@ -104,7 +107,8 @@ def _read(predictions: Path, report: Path, split: str, version: int):
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    table = pq.read_table(predictions, columns=["split", "text", "label", "prediction", "confidence"])
+    wanted = ("split", "text", "text_pair", "label", "prediction", "confidence")
+    table = pq.read_table(predictions, columns=[name for name in wanted if name in pq.read_schema(predictions).names])
     table = table.filter(pc.equal(table["split"], split)).sort_by([("confidence", "descending")])
     return table, tuple(json.loads(report.read_text(encoding="utf-8"))["labels"])
 
@@ -116,7 +120,8 @@ def save(home: Home, lang: str, run_id: str) -> str:
 
     run: Run = home.run(run_id)
     labels = json.loads(run.report.read_text(encoding="utf-8"))["labels"]
-    columns = ["split", "row", "text", "label", "prediction", "confidence"]
+    known = pq.read_schema(run.predictions).names
+    columns = [name for name in ("split", "row", "text", "text_pair", "label", "prediction", "confidence") if name in known]
     path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run.id}-predictions.csv"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)

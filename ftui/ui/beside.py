@@ -8,8 +8,6 @@ from html import escape
 from ftui.core import languages
 from ftui.ui import charts, pieces
 
-METRICS = ("f1_macro", "accuracy")
-
 
 def bars(lines: Sequence[tuple[str, str, float, Sequence[float] | None]], label: str, lang: str) -> str:
     """One bar for each (name, kind of colour, value between 0 and 1, [low, high] or None); the line on it is the interval."""
@@ -71,7 +69,7 @@ def runs(told: dict, lang: str) -> str:
         return pieces.notice(text, languages.text("nothing_shared_hint", lang), kind="warn")
     names = (languages.text("this_run", lang), languages.text("other_run", lang))
     charts_of = ""
-    for metric in METRICS:
+    for metric in told["metrics"]:
         (a, b), (ends_a, ends_b) = told["metrics"][metric], told["intervals"][metric]
         word = charts.metric_name(metric, lang)
         lines = [(names[0], "tuned", b, ends_b), (names[1], "other", a, ends_a)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections import Counter
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -14,8 +16,11 @@ from ftui import tasks
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, dividing, glossary, growing, labelling, pieces, readings, sources, workshop
+from ftui.ui import charts, dividing, glossary, growing, labelling, naming, pieces, readings, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
+
+if TYPE_CHECKING:
+    from ftui.data.report import Sheet
 
 PAGE_ROWS = 20
 COUNTED = 20_000  # rows whose entities are counted
@@ -84,7 +89,7 @@ def choose_columns(home: Home, lang: str, data_id: str, task: str, form: str, *c
     return readings.written(data_id, readings.with_columns(task, form, chosen))
 
 
-def view(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, test_size: float, validation_size: float) -> tuple:
+def view(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, test_size: float, validation_size: float, plan: str = "", mended: bool = False) -> tuple:
     """All that depends on the reading: (task, form, a picker for each role, table, page, label chart, length chart, split as
     far as it is known at once)."""
     dataset = _open(home, data_id)
@@ -94,26 +99,36 @@ def view(home: Home, lang: str, data_id: str, reading: str, search: str, number:
     return (
         now.task,
         *readings.controls(now, dataset.table().column_names, lang),
-        *view_rows(home, lang, data_id, reading, search, number),
-        *view_columns(home, lang, data_id, reading),
+        *view_rows(home, lang, data_id, reading, search, number, plan, mended),
+        *view_columns(home, lang, data_id, reading, plan),
         pieces.split_bar(quick_sizes(dataset.path, reading, test_size, validation_size), lang),
     )
 
 
-def view_rows(home: Home, lang: str, data_id: str, reading: str, search: str, number: float) -> tuple:
-    """One page of the table: (table, number of pages as an update of the page field)."""
+def view_rows(
+    home: Home, lang: str, data_id: str, reading: str, search: str, number: float, plan: str = "", mended: bool = False
+) -> tuple:
+    """One page of the table: (table, number of pages as an update of the page field). `mended`: the rows as the plan's
+    steps leave them, else as they are in the file."""
     dataset = _open(home, data_id)
     if dataset is None:
         return "", gr.skip()
     from ftui.data import inspecting
 
+    now = _mended(dataset.path, reading, plan) if mended else None
+    shown = now.table if now else dataset.table()
     here = max(int(number or 1), 1)
-    columns, rows, matches = inspecting.rows(dataset.table(), (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
+    columns, rows, matches = inspecting.rows(shown, (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
     pages = max(1, math.ceil(matches / PAGE_ROWS))
     if here > pages:
         here = pages
-        columns, rows, matches = inspecting.rows(dataset.table(), (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
+        columns, rows, matches = inspecting.rows(shown, (here - 1) * PAGE_ROWS, PAGE_ROWS, search or "")
     marks = {name: readings.role_name(role, lang) for role, name in readings.read(reading).named}
+    if now:  # its columns are roles, and the number of the row in the file
+        place = columns.index("row")
+        rows = [[*row[:place], f"{int(row[place]) + 1:,}", *row[place + 1 :]] for row in rows]
+        names = {"row": languages.text("row", lang)} | {role: readings.role_name(role, lang) for role in now.columns}
+        columns, marks = [names.get(name, name) for name in columns], {}
     heads = [pieces.cell(name, 40) + (f"<mark>{marks[name]}</mark>" if name in marks else "") for name in columns]
     cells = [[pieces.cell(value) for value in row] for row in rows]
     table = pieces.table(heads, cells, none=languages.text("no_match" if search else "no_rows", lang))
@@ -121,12 +136,20 @@ def view_rows(home: Home, lang: str, data_id: str, reading: str, search: str, nu
     return table, gr.Number(label=found, maximum=pages, value=here)
 
 
-def view_columns(home: Home, lang: str, data_id: str, reading: str) -> tuple:
-    """(label chart, length chart) for the chosen columns."""
+def view_again(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, plan: str) -> tuple:
+    """The steps have changed: (file or mended rows, seen where there are steps; table, page, label chart, length chart)."""
+    steps = bool(workshop.read(plan).get("clean"))
+    rows = view_rows(home, lang, data_id, reading, search, number, plan, steps)
+    return gr.Radio(value=steps, visible=steps), *rows, *view_columns(home, lang, data_id, reading, plan)
+
+
+def view_columns(home: Home, lang: str, data_id: str, reading: str, plan: str = "") -> tuple:
+    """(label chart, length chart) for the chosen columns, of the rows that the plan's steps leave."""
     dataset = _open(home, data_id)
     if dataset is None:
         return "", ""
-    counts, length = looked(dataset.path, reading)
+    now = _mended(dataset.path, reading, plan)
+    counts, length = looked_after(now) if now else looked(dataset.path, reading)
     cut = LONGEST_AUTO if length and length["unit"] == "tokens" else None
     shown_lengths = charts.lengths(length, cut, lang) if length else None
     return draw(charts.label_counts(counts, lang)), draw(shown_lengths)
@@ -198,6 +221,27 @@ def _open(home: Home, data_id: str):
         return None
 
 
+def _mended(path: Path, reading: str, plan: str) -> Sheet | None:
+    """The rows as the steps leave them; None where there are no steps, or the rows cannot be read so (the findings say it)."""
+    if not workshop.read(plan).get("clean") or readings.read(reading).problem("en"):
+        return None
+    try:
+        return workshop.sheet(path, reading, plan)
+    except UserError:
+        return None
+
+
+def looked_after(now: Sheet) -> tuple[list[tuple[str, int]], dict | None]:
+    """What `looked` says, of the rows that the steps have left."""
+    import pyarrow as pa
+
+    from ftui.data import inspecting
+
+    scale = now.total / max(len(now.raw), 1)
+    counts = [(label, round(n * scale)) for label, n in Counter(now.labels or ()).most_common()]
+    return counts, inspecting.lengths(pa.table({"text": now.texts}), "text", now.tokenizer)
+
+
 @functools.lru_cache(maxsize=64)
 def looked(path: Path, reading: str) -> tuple[list[tuple[str, int]], dict | None]:
     """(labels and how often they occur, lengths of what a model will read), as far as the columns are chosen; lengths are
@@ -260,10 +304,15 @@ def build(page: Page) -> tuple[Choice, View]:
                         scale=3,
                         min_width=160,
                     )
+                    mended_rows = gr.Radio(
+                        [(t("rows_of_file"), False), (t("rows_to_learn"), True)], value=False, show_label=False, container=False,
+                        visible=False, elem_id="rows-mended", elem_classes=["segments"],
+                    )
                 table = html(elem_id="rows", elem_classes=["tall"])
                 number = gr.Number(1, label="", minimum=1, precision=0, elem_id="rows-page", elem_classes=["pager"])
             with gr.Column(scale=2, min_width=280):
                 counts = chart(t("label_counts"), t("label_counts_note"), t("no_labels"), elem_id="chart-labels")
+                named = naming.build(page)
                 lengths = chart(t("lengths"), t("lengths_note"), elem_id="chart-lengths")
                 with gr.Column(elem_classes=["sheet", "decision", "inset"]):
                     html(pieces.heading(t("split_title"), t("split_note")))
@@ -284,15 +333,19 @@ def build(page: Page) -> tuple[Choice, View]:
     read = [page.data, reading]
     viewed = [task, form, *pickers, table, number, counts, lengths, split]
     paged = [*read, search, number]
+    as_rows = [mended.plan, mended_rows]
     chosen = [page.data, task, form, *pickers]
     task.input(page.bind(choose_task), [page.data, task], [reading], **LATEST)
     form.input(page.bind(choose_task), [page.data, task, form], [reading], **LATEST)
     gr.on([picker.input for picker in pickers], page.bind(choose_columns), chosen, [reading], **LATEST)
-    reading.change(page.bind(view), [*paged, *sizes], viewed, **LATEST)
-    gr.on([search.input, number.input], page.bind(view_rows), paged, [table, number], **LATEST)
+    reading.change(page.bind(view), [*paged, *sizes, *as_rows], viewed, **LATEST)
+    gr.on([search.input, number.input, mended_rows.input], page.bind(view_rows), [*paged, *as_rows], [table, number], **LATEST)
+    again = page.bind(view_again)
+    mended.plan.change(again, [*paged, mended.plan], [mended_rows, table, number, counts, lengths], **LATEST)
     counted = {"fn": page.bind(view_split), "inputs": [*read, *sizes, mended.plan], "outputs": [split], **LATEST}
     gr.on([test_size.input, validation_size.input], **counted)
     workshop.wire(page, mended, reading, lambda event: event.then(**counted))
+    naming.wire(page, named, reading, mended, lambda event: event.then(**counted))
     growing.wire(page, grown, mended, reading, sizes, lambda event: event.then(**counted))
     dividing.wire(page, divided_by, mended.plan, lambda event: event.then(**counted))
     asked = f"(id) => confirm({json.dumps(t('delete_data_sure'))}) ? id : ''"

@@ -12,11 +12,11 @@ from ftui.ui.page import SHOWN, Page, go_to
 
 
 def start(home: Home, lang: str, sample: str | None = None, way: Access = LOCAL) -> tuple:
-    """Import a sample (reviews in the reader's language where none is named) and train on it: (data id, run id, tabs).
+    """Import a sample (short news in the reader's language where none is named) and train on it: (data id, run id, tabs).
     Raises UserError."""
     from ftui.data import inspecting, intake
 
-    file = starter_models().parent / "samples" / (sample or f"{lang}_reviews.csv")
+    file = starter_models().parent / "samples" / (sample or f"{lang}_headlines.csv")
     dataset = intake.import_file(file, home, name=file.name)
     guessed = inspecting.guess(dataset.table())
     data = {"path": str(dataset.path), "columns": guessed["columns"]}

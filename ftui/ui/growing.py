@@ -49,7 +49,7 @@ def show(home: Home, lang: str, data_id: str, reading: str, test: float, validat
         counts = class_counts(folder, reading, test, validation, plan) if ready else []
     except UserError:  # said where the split is shown
         counts = []
-    section = gr.Column(visible=bool({"label", "spans"} & set(tasks.get(now.task).ROLES)))
+    section = gr.Accordion(visible=bool({"label", "spans"} & set(tasks.get(now.task).ROLES)))
     ways = gr.Radio(value=balance, visible="label" in now.form)
     return section, listed(content.get("augment", []), lang), ways, _table(counts, bool(content.get("augment")), lang)
 
@@ -209,7 +209,7 @@ def preview(folder: Path, reading: str, plan: str, step: Part, lang: str) -> str
 
 @dataclass(frozen=True)
 class Controls:
-    section: gr.Column
+    section: gr.Accordion
     steps: gr.HTML
     name: gr.Dropdown
     settings: list[gr.Textbox]
@@ -225,8 +225,8 @@ class Controls:
 def build(page: Page) -> Controls:
     """Lay out the section."""
     t = page.t
-    with gr.Column(elem_classes=["sheet"], elem_id="growing") as section:
-        html(pieces.heading(t("growing_title"), t("growing_note")))
+    with gr.Accordion(t("growing_title"), open=False, elem_classes=["sheet"], elem_id="growing") as section:
+        html(pieces.heading("", t("growing_note")))
         steps = pickable(elem_id="augment-steps")
         with gr.Row(elem_classes=["row-bottom", "add-step"]):
             names = [(languages.step(name, page.lang)[0], name) for name in AUGMENT]

@@ -81,6 +81,19 @@ def level_of(event: dict) -> str:
     return {"error": "error", "state": "info", "metric": "point"}.get(kind, "")
 
 
+def _in_words(params: dict, lang: str) -> dict:
+    """A line's values with metrics and cleaning steps as the pages call them: events name them as recipes do."""
+    told = dict(params)
+    if isinstance(told.get("metric"), str):
+        told["metric"] = charts.metric_name(told["metric"], lang)
+    if isinstance(told.get("metrics"), str):  # "f1_macro 0.5123, loss 0.6"
+        pairs = (part.rpartition(" ") for part in told["metrics"].split(", "))
+        told["metrics"] = ", ".join(f"{charts.metric_name(name, lang)} {value}" for name, _, value in pairs)
+    if told.get("step") in languages.catalogue("steps"):
+        told["step"] = languages.step(told["step"], lang)[0]
+    return told
+
+
 def sentence(event: dict, lang: str) -> str:
     """An event in the reader's language, "" where its line would say nothing new."""
     kind = event["type"]
@@ -94,6 +107,6 @@ def sentence(event: dict, lang: str) -> str:
     try:
         if kind == "state":
             return f"[{languages.log('state_' + event['state'], lang)}]"
-        return languages.log(event["key"], lang, **event.get("params", {}))
+        return languages.log(event["key"], lang, **_in_words(event.get("params", {}), lang))
     except (KeyError, IndexError):  # written by another version
         return f"{event.get('key') or event.get('state')} {event.get('params', '')}"

@@ -18,7 +18,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
 from ftui.jobs.following import Following, follow
-from ftui.ui import charts, demo, glossary, lines, live, pieces
+from ftui.ui import charts, demo, glossary, lines, live, outcome, pieces
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
 OUTPUTS = 13
@@ -41,7 +41,7 @@ def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, 
     told = follow(job)
     state = jobs.state(job)
     place = live.queue_place(job.run) if state == ev.QUEUED else 0
-    now = (run_id, told.points_seen, state, log_scale, smoothing, status(told, state, place, lang))
+    now = (run_id, told.points_seen, state, log_scale, smoothing, status(told, state, place, lang, outcome.told(job.run, told, state, lang)))
     if now == tuple(seen):
         return _skip(OUTPUTS)
     fresh = seen[0] != run_id
@@ -72,8 +72,9 @@ def _stopper(state: str, lang: str) -> dict:
     return gr.Button(value=word, visible=state not in ev.TERMINAL, interactive=state != ev.STOPPING)
 
 
-def status(told: Following, state: str, place: int, lang: str) -> str:
-    """State, progress bar, step, speed, time left, what can be done: one card. `place` is that in the queue, from 1."""
+def status(told: Following, state: str, place: int, lang: str, result: str = "") -> str:
+    """State, progress bar, step, speed, time left, `result` (HTML), what can be done: one card. `place` is that in the
+    queue, from 1."""
     progress = told.progress or {}
     phase, step, most = progress.get("phase"), progress.get("step"), progress.get("max_steps")
     items = [languages.text("queue_place", lang, place=pieces.ordinal(place, lang))] if place else []
@@ -97,7 +98,7 @@ def status(told: Following, state: str, place: int, lang: str) -> str:
     bar += f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
     note = languages.catalogue("interface").get("about_" + state)
     words = f'<p class="sub" style="margin-top:10px">{note[lang]}</p>' if note else ""
-    return f'<div class="ft card"><div class="status">{pieces.badge(state, lang)}{shown}</div>{bar}{words}</div>'
+    return f'<div class="ft card"><div class="status">{pieces.badge(state, lang)}{shown}</div>{bar}{result}{words}</div>'
 
 
 def failure(told: Following, state: str, tail: str, lang: str) -> str:

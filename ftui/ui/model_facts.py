@@ -60,10 +60,9 @@ def outlook(made: Recipe, known: Known, rows: int, labels: int, lang: str) -> st
     if share is not None:
         facts.append(languages.text("estimate_share", lang, share=_percent(share)))
     told = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
-    mark = "✓" if chosen else "→"
     cap = languages.text("estimate", lang)
     return (
-        f'<div class="ft outlook"><p class="advice"><i aria-hidden="true">{mark}</i>{escape(advice)}</p>'
+        f'<div class="ft outlook" data-advised="{name}"><p class="advice"><i aria-hidden="true">★</i>{escape(advice)}</p>'
         f'<p class="estimate"><b>{cap}</b>{told}</p></div>'
     )
 

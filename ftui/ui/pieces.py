@@ -83,6 +83,12 @@ def cell(value: object, limit: int = 600) -> str:
     return f'<div class="clamp">{escape(shown)}</div>' if len(shown) > 24 else escape(shown)
 
 
+def texts(row: dict) -> str:
+    """The text of a row, and below it the one beside it where rows are pairs."""
+    second = row.get("text_pair")
+    return cell(row["text"]) + (f'<div class="second">{cell(second)}</div>' if second else "")
+
+
 def pill(label: object, kind: str = "") -> str:
     """A label in a small box, on one line; `kind` wrong is red."""
     text = "" if label is None else str(label)

@@ -67,7 +67,7 @@ def ask(
         return
     answers = answer["results"] if lines else [answer]
     true = dict(_examples_of(run))
-    short = task_views.of_answers(task).short
+    short = task_views.get(task).short
     history = [*((one, short(a)) for one, a in zip(asked, answers, strict=True)), *history][:HISTORY]
     shown = _several(task, asked, answers, true, lang) if lines else render(task, answer, dict(zip(inputs, asked[0], strict=True)), lang, true.get(asked[0]))
     yield shown, asking.snippets(run, given, lang), past(history, lang), history
@@ -75,7 +75,7 @@ def ask(
 
 def render(task: str, answer: dict, given: dict, lang: str, true: str | None = None) -> str:
     """What the model says to what was given (input -> text). `true` is the label that the file has."""
-    shown = task_views.of_answers(task).answer(answer, given, lang, true)
+    shown = task_views.get(task).answer(answer, given, lang, true)
     return f'<div class="ft card answer" aria-live="polite">{shown}</div>'
 
 
@@ -83,7 +83,7 @@ def _several(task: str, asked: list[tuple], answers: list[dict], true: dict[tupl
     heads = [languages.text(key, lang) for key in ("text", "predicted", "confidence")]
     rows = []
     for one, answer in zip(asked, answers, strict=True):
-        label, sure = task_views.of_answers(task).short(answer)
+        label, sure = task_views.get(task).short(answer)
         wrong = "wrong" if one in true and true[one] != label else ""
         rows.append([pieces.cell(one[0]), pieces.pill(label, wrong), sure])
     return f'<div aria-live="polite" class="tall">{pieces.table(heads, rows, numeric=(2,))}</div>'
@@ -111,7 +111,7 @@ def warm_up(home: Home, lang: str, run_id: str) -> None:
 
 def examples(run: Run, lang: str) -> str:
     """Some rows of the test split as buttons, each with its true label where it has one."""
-    labelled = task_views.of_answers(asking.task_of(run)).LABELLED
+    labelled = task_views.get(asking.task_of(run)).LABELLED
     buttons = "".join(
         f'<button data-pick="{_pick(one)}" title="{escape(one[0][:300])}">{escape(_short(one[0]))} {pieces.pill(label) if label else ""}</button>'
         for one, label in _examples_of(run)
@@ -133,7 +133,7 @@ def _pick(texts: tuple[str, ...]) -> str:
 def _examples_of(run: Run) -> tuple[tuple[tuple[str, ...], str], ...]:
     if not run.predictions.exists():
         return ()
-    labelled = task_views.of_answers(asking.task_of(run)).LABELLED
+    labelled = task_views.get(asking.task_of(run)).LABELLED
     return _examples(run.predictions, run.predictions.stat().st_mtime_ns, asking.inputs(run), labelled)
 
 

@@ -19,7 +19,8 @@ from ftui.core.home import Home
 from ftui.ui import demo, pieces, readings, workshop
 
 SAMPLES = {  # kind -> a file in Chinese, and one in English
-    "text-classification": ("zh_reviews.csv", "en_reviews.csv"),
+    "text-classification": ("zh_headlines.csv", "en_headlines.csv"),
+    "sentiment": ("zh_reviews.csv", "en_reviews.csv"),
     "multi-label-classification": ("zh_feedback.csv", "en_feedback.csv"),
     "sentence-pairs": ("zh_pairs.csv", "en_pairs.csv"),
     "text-regression": ("zh_scores.csv", "en_scores.csv"),

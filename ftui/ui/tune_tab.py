@@ -218,7 +218,8 @@ def build(page: Page, choice: Choice) -> View:
         with gr.Row(elem_classes=["tune-head"]):
             facts = html(elem_id="tune-facts")
             earlier = gr.Dropdown(
-                [], value=None, label=t("start_from"), visible=False, elem_id="start-from", elem_classes=["inline"]
+                [], value=None, label=t("start_from"), info=t("start_from_note"), visible=False, elem_id="start-from",
+                elem_classes=["inline"],
             )
         filled = html(elem_id="filled-notice")
         with gr.Column(elem_classes=["sheet"]):

@@ -175,7 +175,7 @@ def _steps(counts: Sequence[tuple[int, int]], steps: Sequence[dict], lang: str) 
     for i, step in enumerate(steps):
         changed, dropped = counts[i] if i < len(counts) else (0, 0)
         done = languages.text("step_done", lang, changed=changed, dropped=dropped)
-        settings = ", ".join(f"{name} {_shown(value)}" for name, value in step.items() if name != "name" and value not in (None, ""))
+        settings = ", ".join(_setting(step["name"], name, value, lang) for name, value in step.items() if name != "name" and value not in (None, ""))
         see = button(f"see:{i}", languages.text("before_after", lang)) if changed or dropped else ""
         moves = button(f"up:{i}", "↑", title=languages.text("step_up", lang)) if i else ""
         moves += button(f"down:{i}", "↓", title=languages.text("step_down", lang)) if i < len(steps) - 1 else ""
@@ -186,8 +186,11 @@ def _steps(counts: Sequence[tuple[int, int]], steps: Sequence[dict], lang: str) 
     return f'<div class="ft"><ol class="steps">{"".join(lines)}</ol></div>'
 
 
-def _shown(value: object) -> str:
-    return ", ".join(f"{a} → {b}" for a, b in value.items()) if isinstance(value, dict) else str(value)
+def _setting(step: str, name: str, value: object, lang: str) -> str:
+    """A setting of a step as it was chosen, with the name that its field has; new names of labels explain themselves."""
+    if isinstance(value, dict):
+        return ", ".join(f"{a} → {b}" for a, b in value.items())
+    return f"{languages.step(f'{step}.{name}', lang)[0]}: {value}"
 
 
 def rows_panel(title: str, heads: list[str], rows: list[list[str]], lang: str) -> str:

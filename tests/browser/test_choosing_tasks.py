@@ -29,7 +29,7 @@ def test_named_entities_from_the_sample_to_an_answer(ui, open_page, toy_model):
     train(page, model=str(toy_model), epochs="2")
     finish(page)
     page.locator("#see-evaluation").click()
-    expect(page.locator("#task-figures")).to_contain_text("Recall")
+    expect(page.locator("#figures")).to_contain_text("Recall")
     page.locator("#try-it").click()
     page.locator("#examples button").first.click()
     expect(page.locator("#answer")).to_contain_text(re.compile(r"\d+ entit|No entit"), timeout=LONG)

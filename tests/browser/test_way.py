@@ -41,7 +41,7 @@ def finish(page) -> None:
 
 def test_the_chinese_sample_from_start_to_answer(ui, open_page):
     page = open_page("/", lang="zh")
-    page.locator("#samples button").first.click()
+    page.locator("#sample-zh_reviews").click()
     expect(page.locator("#data-facts")).to_contain_text("zh_reviews.csv")
     expect(page.locator("#data-facts")).to_contain_text("300")
     expect(page.locator("#text-column input")).to_have_value("评论内容")

@@ -1,4 +1,5 @@
 import doctest
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -135,3 +136,32 @@ def test_many_labels_have_all_their_curves_in_little_room():
     told = classification_report.build(rng.dirichlet(np.ones(150), 3000), true, [f"c{i}" for i in range(150)], {})
     assert len(told["roc"]) == len(told["pr"]) == 150
     assert len(json.dumps(told)) < 500_000
+
+
+class TestOtherTasks:
+    """Entities and labels by the counts of both lists, questions by the F1 of each."""
+
+    def rows(self, path, true, said, **more):
+        cells = [[json.dumps(row) for row in side] for side in (true, said)]
+        path = predictions(path, *cells)
+        table = pq.read_table(path)
+        for name, values in more.items():
+            table = table.append_column(name, pa.array(values))
+        pq.write_table(table, path)
+        return path
+
+    def test_entities_are_those_of_the_whole_split(self, tmp_path):
+        true = [[[0, 2, "A"], [3, 4, "B"]], [], [[1, 2, "A"]]] * 40
+        said = [[[0, 2, "A"]], [[0, 1, "A"]], [[1, 2, "B"]]] * 40
+        good, bad = self.rows(tmp_path / "good", true, true), self.rows(tmp_path / "bad", true, said)
+        told = comparing.compare(bad, good, task="token-classification")
+        assert told["metrics"]["f1"] == pytest.approx([2 * 40 / (120 + 120), 1.0])
+        assert told["metrics"]["right"] == [0.0, 1.0]
+        assert told["only_second"] == 120 and not told["chance"] and told["interval"][0] < told["difference"] < 1
+
+    def test_answers_by_the_mean_of_their_f1(self, tmp_path):
+        f1 = [1.0, 0.5, 0.0, 1.0] * 10
+        first = self.rows(tmp_path / "a", ["x"] * 40, ["y"] * 40, f1=f1)
+        told = comparing.compare(first, self.rows(tmp_path / "b", ["x"] * 40, ["y"] * 40, f1=f1[::-1]), task="question-answering")
+        assert told["metrics"]["f1"] == pytest.approx([0.625, 0.625]) and told["chance"]
+        assert told["metrics"]["right"] == [0.5, 0.5]

@@ -66,11 +66,13 @@ def pairs(folder) -> str:
 
 def shows_it(home: Home, run, inputs: tuple[str, ...]) -> None:
     """The page has a place for the task's report, its inputs, and a column of a file for each of them."""
-    from ftui.ui import many, playground_tab
+    from ftui.ui import evaluation_tab, many, playground_tab
     from ftui.ui.task_views import evaluation
 
-    view, caption, split, tiles, errors, classes, title, *_ = evaluation.show(home, "en", run.id, None)
-    assert view.visible and "test" in tiles and errors and title
+    _, view, way_on, split, *_, tiles, caption, _ = evaluation_tab.show(home, "en", run.id, None)
+    assert view.visible and way_on.visible and split.value == "test" and "test" in tiles
+    view, errors, classes, title, *_ = evaluation.show(home, "en", run.id, None)
+    assert view.visible and json.loads(errors)["layout"]["meta"]["title"] and title
     empty, view, examples, _, snippets, first, second, lines, *_ = playground_tab.show(home, "en", run.id)
     assert view.visible and first.visible and second.visible == (len(inputs) > 1) == (not lines.visible)
     picked = re.search(r'data-pick="([^"]+)"', examples)[1]

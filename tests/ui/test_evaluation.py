@@ -4,9 +4,12 @@ import csv
 import json
 import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from ftui.ui import answer_rows, beside, charts, evaluation_tab, matrix
+from ftui.ui import answer_rows, beside, charts, matrix
+from ftui.ui.task_views import classes
 from tests.ui.conftest import LABELS
 
 
@@ -45,6 +48,13 @@ class TestMatrix:
 
 
 class TestRows:
+    def test_the_second_text_of_a_pair_stands_below_the_first(self, home, finished):
+        table = pq.read_table(finished.predictions)
+        pq.write_table(table.append_column("text_pair", pa.array([f"second {i}" for i in range(len(table))])), finished.predictions)
+        shown = answer_rows.show(home, "en", finished.id, "test", "", answer_rows.ALL, "second 7", 1)
+        assert 0 < rows_of(shown) < 60 and shown[3].count('class="second"') == rows_of(shown)
+        assert "text_pair" in open(answer_rows.save(home, "en", finished.id), encoding="utf-8-sig").readline()
+
     def test_errors_first_with_their_number(self, home, finished):
         shown = answer_rows.show(home, "en", finished.id, "test", "", None, "", 1)
         assert "Wrong answers: 12 of 60" in shown[0] and "rows 1–12 of 12" in shown[0] and rows_of(shown) == 12
@@ -56,10 +66,10 @@ class TestRows:
     def test_a_cell_shows_exactly_its_rows(self, home, finished, cell):
         i, j = map(int, cell.split(","))
         count = json.loads(finished.report.read_text(encoding="utf-8"))["splits"]["test"]["confusion"][i][j]
-        chosen, *shown = evaluation_tab.pick(home, "en", cell, finished.id, "test", "")
+        chosen, *shown = classes.pick(home, "en", cell, finished.id, "test", "")
         assert chosen == cell and f"{count} rows" in shown[0] and LABELS[i] in shown[0] and shown[1].visible
         assert rows_of(shown) == min(count, answer_rows.PAGE_ROWS)
-        emptied, *all_again = evaluation_tab.back(home, "en", finished.id, "test", "")
+        emptied, *all_again = classes.back(home, "en", finished.id, "test", "")
         assert emptied == "" and "12 of 60" in all_again[0] and not all_again[1].visible
 
     def test_pages_never_cut_silently(self, home, finished):

@@ -176,5 +176,5 @@ def test_the_demo_trains_on_the_sample_of_the_readers_language(home, running, mo
     monkeypatch.setattr(jobs, "start_training", lambda made, where, way: started.append(made) or running[0])
     data, run, tabs = demo.start(home, "zh")
     assert (run, tabs.selected) == (running[0].id, "log")
-    assert intake.open_dataset(home.dataset(data)).card()["name"] == "zh_reviews.csv"
+    assert intake.open_dataset(home.dataset(data)).card()["name"] == "zh_headlines.csv"
     assert started[0].strategy.name == "full" and started[0].data.path.endswith(data)

@@ -31,6 +31,7 @@ from ftui.ui import (
     sources,
     tune_tab,
 )
+from ftui.ui.task_views import classes, evaluation
 from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ("评论内容", "情感标签")
@@ -52,7 +53,7 @@ class TestData:
         assert notice == ""
         shown = data_tab.show(home, "en", data_id)
         reading = readings.read(shown[5])
-        assert reading.problem("en") is None and reading.task == ("text-classification" if task == "sentence-pairs" else task)
+        assert reading.problem("en") is None and reading.task == ("text-classification" if task in ("sentence-pairs", "sentiment") else task)
 
     def test_facts_and_guesses(self, home: Home, dataset):
         listed, empty, view, facts, _, reading, plan, *rest = data_tab.show(home, "zh", dataset.id)
@@ -139,16 +140,19 @@ class TestTune:
 class TestEvaluation:
     def test_the_report_is_shown_with_its_split(self, home: Home, finished):
         shown = evaluation_tab.show(home, "en", finished.id, None)
-        assert not shown[0].visible and shown[1].visible and shown[2].value == "test"
-        assert "0.800" in shown[5] and "test, 60 rows" in shown[5]
-        assert "step 20" in shown[6]
-        assert shown[7] == ""  # no simple model was measured beside it
-        assert shown[8].count("<button") == 4 and "正面" in shown[9]
-        assert all(json.loads(figure)["data"] for figure in shown[11:15])
-        assert "12 of 60" in shown[17]
+        assert not shown[0].visible and shown[1].visible and shown[2].visible and shown[3].value == "test"
+        assert "0.800" in shown[6] and "test, 60 rows" in shown[6] and "guessing" in shown[6]
+        assert shown[6].index("F1 (macro)") < shown[6].index("Accuracy")  # the metric that the list of runs shows
+        assert "step 20" in shown[7]
+        assert shown[8] == ""  # no simple model was measured beside it
+        view, matrix, table, _, *figures = classes.show(home, "en", finished.id, None)
+        assert view.visible and matrix.count("<button") == 4 and "正面" in table
+        assert all(json.loads(figure)["data"] for figure in figures[:4])
+        assert "12 of 60" in figures[6]
+        assert not evaluation.show(home, "en", finished.id, None)[0].visible
 
     def test_the_other_split(self, home: Home, finished):
-        assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[5]
+        assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[6]
 
     def test_two_runs_side_by_side(self, home: Home, finished):
         told = evaluation_tab.compare(home, "en", finished.id, finished.id, "test")
@@ -170,7 +174,7 @@ class TestEvaluation:
     def test_a_run_without_results_says_when_they_come(self, home: Home, running):
         shown = evaluation_tab.show(home, "en", running[0].id, None)
         assert shown[0].visible and "Not evaluated yet" in shown[0].value
-        assert len(shown) == 22
+        assert not shown[2].visible and len(shown) == 9  # nothing to try yet
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -5,8 +5,9 @@ A module has
     answer(said, given, lang, true)          one answer of the model to what was given (input -> text); `true` is the
                                              label that the file has for it, None where it is not known
     short(said)                   (what the model says in few words, how sure it is)
-and, unless the Evaluation tab itself draws the task,
-    METRICS                       names of the figures at the head, the main one first
+    METRICS                       names of the figures at the head of its evaluation, the main one first
+and, unless LABELLED, which is drawn by `classes`,
+    CHARTS                        keys of the headings of the two charts, in the order of `figures`
     mistake(row, lang), MISTAKE_HEADS        one row of the table of errors, and its headings
     TITLE, listed(predictions)    keys of heading and note, and the rows that are shown, where these are not the errors
     figures(part, labels, lang)   {"errors": figure, "classes": figure} of one split of the report
@@ -16,20 +17,15 @@ import importlib
 from types import ModuleType
 
 VIEWS = {
+    "text-classification": "ftui.ui.task_views.labels",
     "token-classification": "ftui.ui.task_views.entities",
     "question-answering": "ftui.ui.task_views.answers",
     "multi-label-classification": "ftui.ui.task_views.several",
     "text-regression": "ftui.ui.task_views.numbers",
     "text-generation": "ftui.ui.task_views.writing",
 }
-ANSWERS = {"text-classification": "ftui.ui.task_views.labels", **VIEWS}
 
 
-def get(task: str) -> ModuleType | None:
-    """The module of a task's evaluation; None for text classification, which the tab itself draws."""
-    return importlib.import_module(VIEWS[task]) if task in VIEWS else None
-
-
-def of_answers(task: str) -> ModuleType:
-    """The module that shows a task's answers."""
-    return importlib.import_module(ANSWERS[task])
+def get(task: str) -> ModuleType:
+    """The module of a task."""
+    return importlib.import_module(VIEWS[task])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 METRICS = ("f1", "exact_match")
 MISTAKE_HEADS = ("question", "true", "predicted", "metric_f1")
+CHARTS = ("answers_by_length", "task_errors")
 LABELLED = False
 AROUND = 60  # characters of the context on both sides of an answer
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 METRICS = ("f1", "precision", "recall")
+CHARTS = ("task_errors", "task_parts")
 LABELLED = False
 COLOURS = 6  # classes e0 ... of the style sheet
 

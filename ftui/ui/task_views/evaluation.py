@@ -1,9 +1,11 @@
-"""The evaluation of every task but text classification: figures, two charts, a table of kinds, and the errors."""
+"""What every task's evaluation has: figures at the head; and, for those that draw no more, two charts and the errors."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from types import ModuleType
 
 import gradio as gr
 
@@ -13,61 +15,59 @@ from ftui.ui import charts, pieces, task_views
 from ftui.ui.page import LATEST, Page, View, chart, draw, find_run, html
 
 PAGE_ROWS = 20
+SPLITS = ("test", "validation")  # the first one is shown first
+
+
+def report(home: Home, run_id: str) -> tuple[dict, ModuleType | None]:
+    """(report, view of its task), ({}, None) where there is none."""
+    run = find_run(home, run_id)
+    if run is None or not run.report.exists():
+        return {}, None
+    content = json.loads(run.report.read_text(encoding="utf-8"))
+    return (content, task_views.get(content["task"])) if content["splits"] else ({}, None)
+
+
+def split_of(content: dict, wanted: str | None) -> str:
+    """The split that is shown: the wanted one where the report has it, else the first."""
+    return wanted if wanted in content["splits"] else next(name for name in SPLITS if name in content["splits"])
 
 
 def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
-    """(view, caption, split choice, tiles, first chart, second chart, and what `mistakes` gives); hidden where the run
-    has no report or is drawn by the tab itself."""
-    report, view = _report(find_run(home, run_id))
-    if view is None:
-        return gr.Column(visible=False), *([gr.skip()] * 8)
-    names = [name for name in ("test", "validation") if name in report["splits"]]
-    split = split if split in names else names[0]
-    part = report["splits"][split]
-    figures = view.figures(part, report["labels"], lang)
-    choices = [(languages.text("split_" + name, lang), name) for name in names]
+    """(view, two charts, and what `mistakes` gives); hidden where the task draws itself."""
+    content, view = report(home, run_id)
+    if view is None or view.LABELLED:
+        return gr.Column(visible=False), *([gr.skip()] * 5)
+    split = split_of(content, split)
+    figures = view.figures(content["splits"][split], content["labels"], lang)
+    for figure, key in zip(figures.values(), view.CHARTS, strict=True):
+        if figure is not None:
+            figure.update_layout(meta={"title": languages.text(key, lang), "note": languages.text(key + "_note", lang)})
     return (
         gr.Column(visible=True),
-        _caption(report, split, view, lang),
-        gr.Radio(choices=choices, value=split, visible=len(names) > 1),
-        _tiles(part, split, view, lang),
         draw(figures["errors"]),
         draw(figures["classes"]),
         *mistakes(home, lang, run_id, split, 1),
     )
 
 
-def _tiles(part: dict, split: str, view, lang: str) -> str:
-    """The figures at the head, each with the rows that it was measured on."""
+def tiles(metrics: Sequence[str], part: dict, split: str, lang: str) -> str:
+    """The figures at the head, the main one first: each with what it means, its interval, and the rows it was measured on."""
     measured = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
     items = []
-    for name in (name for name in view.METRICS if name in part["metrics"]):
-        note = measured
-        if name in part["interval"]:
+    values = part["metrics"] | ({"ece": part["calibration"]["ece"]} if "calibration" in part else {})
+    for name in (name for name in metrics if name in values):
+        notes = [languages.text("about_metric_" + name, lang)] if "about_metric_" + name in languages.interface() else []
+        if name in part.get("interval", {}):
             low, high = (pieces.number(end) for end in part["interval"][name])
-            note += "\n" + languages.text("interval", lang, low=low, high=high)
-        items.append((charts.metric_name(name, lang), pieces.number(part["metrics"][name]), note))
+            notes.append(languages.text("interval", lang, low=low, high=high))
+        items.append((charts.metric_name(name, lang), pieces.number(values[name]), "\n".join([*notes, measured])))
     return pieces.tiles(items)
-
-
-def _caption(report: dict, split: str, view, lang: str) -> str:
-    """Which checkpoint was measured, and what a simple model makes of the same rows."""
-    best, simple = report.get("best") or {}, report.get("baseline")
-    lines = []
-    if best.get("value") is not None:
-        name, value = charts.metric_name(best["metric"], lang), pieces.number(best["value"])
-        lines.append(languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=value))
-    if simple and simple["split"] == split:
-        values = ", ".join(f"{charts.metric_name(m, lang)} {pieces.number(simple['metrics'][m])}" for m in view.METRICS if m in simple["metrics"])
-        lines.append(languages.text("baseline_" + simple["name"], lang, values=values, rows=simple["rows"]))
-    return f'<div class="ft sub">{"<br>".join(lines)}</div>'
 
 
 def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: float) -> tuple:
     """One page of the rows that the model got wrong, the most confident first: (heading, table, page field)."""
-    run = find_run(home, run_id)
-    _, view = _report(run)
-    if view is None or not run.predictions.exists() or not split:
+    run, view = find_run(home, run_id), report(home, run_id)[1]
+    if run is None or view is None or not run.predictions.exists() or not split:
         return "", "", gr.skip()
     wrong, total = _listed(run, split, view)
     pages = max(1, math.ceil(len(wrong) / PAGE_ROWS))
@@ -98,25 +98,13 @@ def _listed(run: Run, split: str, view):
     return table.filter(pc.invert(right)).sort_by([("confidence", "descending")]), table.num_rows
 
 
-def _report(run: Run | None) -> tuple[dict, object]:
-    """(report, view of its task), ({}, None) where there is none."""
-    if run is None or not run.report.exists():
-        return {}, None
-    report = json.loads(run.report.read_text(encoding="utf-8"))
-    return (report, task_views.get(report["task"])) if report["splits"] else ({}, None)
-
-
 # ---- the page
 
 
-def build(page: Page) -> View:
-    """Lay out the part and wire it."""
+def build(page: Page, split: gr.Radio) -> View:
+    """Lay out the part and wire it; `split` is the tab's choice."""
     t = page.t
     with gr.Column(visible=False, elem_id="evaluation-task") as content:
-        with gr.Row(elem_classes=["table-tools"]):
-            line = html(elem_id="task-caption")
-            split = gr.Radio([], show_label=False, container=False, elem_id="task-split", elem_classes=["segments"])
-        figures = html(elem_id="task-figures")
         with gr.Row(equal_height=True):
             with gr.Column(min_width=300):
                 errors = chart(t("task_errors"), t("task_errors_note"), elem_id="chart-task-errors")
@@ -126,7 +114,5 @@ def build(page: Page) -> View:
         table = html(elem_id="task-errors")
         number = gr.Number(1, minimum=1, precision=0, label="", elem_id="task-errors-page", elem_classes=["pager"], visible=False)
     listed = [title, table, number]
-    outputs = [content, line, split, figures, errors, classes, *listed]
-    split.input(page.bind(show), [page.run, split], outputs, **LATEST)
     number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
-    return View(show, [page.run, split], outputs)
+    return View(show, [page.run, split], [content, errors, classes, *listed])

@@ -7,6 +7,7 @@ from html import escape
 from ftui.core import languages
 from ftui.ui import pieces
 
+METRICS = ("f1_macro", "accuracy", "mcc", "loss", "ece")
 LABELLED = True
 FIRST_BARS = 5
 

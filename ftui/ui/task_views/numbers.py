@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 METRICS = ("spearman", "pearson", "rmse", "mae")
 MISTAKE_HEADS = ("text", "true", "predicted", "distance")
+CHARTS = ("true_and_predicted", "task_distances")
 LABELLED = False
 
 
@@ -34,7 +35,7 @@ def short(said: dict) -> tuple[str, str]:
 
 def mistake(row: dict, lang: str) -> list[str]:
     """Cells of the table of rows, the worst first."""
-    return [pieces.cell(row["text"]), *(escape(shown(row[name])) for name in ("label", "prediction", "error"))]
+    return [pieces.texts(row), *(escape(shown(row[name])) for name in ("label", "prediction", "error"))]
 
 
 def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 METRICS = ("f1_micro", "f1_macro", "map", "subset_accuracy")
 MISTAKE_HEADS = ("text", "true", "predicted", "metric_f1")
+CHARTS = ("by_threshold", "task_parts")
 LABELLED = False
 
 
@@ -44,7 +45,7 @@ def mistake(row: dict, lang: str) -> list[str]:
     """Cells of the table of errors."""
     true, found = (json.loads(row[side]) for side in ("label", "prediction"))
     shown = [" ".join(pieces.pill(name, "" if name in other else "wrong") for name in names) or "–" for names, other in ((true, found), (found, true))]
-    return [pieces.cell(row["text"]), *shown, pieces.number(row["f1"])]
+    return [pieces.texts(row), *shown, pieces.number(row["f1"])]
 
 
 def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 METRICS = ("perplexity", "perplexity_character", "rougeL", "loss")
 MISTAKE_HEADS = ("prompt_head", "reference_head", "written_head", "metric_rougeL")
+CHARTS = ("loss_by_turn", "score_by_length")
 LABELLED = False
 TITLE = ("samples_title", "samples_note")
 
