@@ -89,18 +89,17 @@ def choose_columns(home: Home, lang: str, data_id: str, task: str, form: str, *c
     return readings.written(data_id, readings.with_columns(task, form, chosen))
 
 
-def view(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, test_size: float, validation_size: float, plan: str = "", mended: bool = False) -> tuple:
-    """All that depends on the reading: (task, form, a picker for each role, table, page, label chart, length chart, split as
-    far as it is known at once)."""
+def view(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, test_size: float, validation_size: float) -> tuple:
+    """All that depends on the reading: (task, form, a picker for each role, what `view_again` gives, split as far as it is known
+    at once)."""
     dataset = _open(home, data_id)
     if dataset is None:
-        return (*([gr.skip()] * (2 + readings.MOST_ROLES)), "", gr.skip(), "", "", "")
+        return (*([gr.skip()] * (2 + readings.MOST_ROLES)), gr.skip(), "", gr.skip(), "", "", "")
     now = readings.read(reading)
     return (
         now.task,
         *readings.controls(now, dataset.table().column_names, lang),
-        *view_rows(home, lang, data_id, reading, search, number, plan, mended),
-        *view_columns(home, lang, data_id, reading, plan),
+        *view_again(home, lang, data_id, reading, search, number),
         pieces.split_bar(quick_sizes(dataset.path, reading, test_size, validation_size), lang),
     )
 
@@ -136,8 +135,10 @@ def view_rows(
     return table, gr.Number(label=found, maximum=pages, value=here)
 
 
-def view_again(home: Home, lang: str, data_id: str, reading: str, search: str, number: float, plan: str) -> tuple:
-    """The steps have changed: (file or mended rows, seen where there are steps; table, page, label chart, length chart)."""
+def view_again(home: Home, lang: str, data_id: str, reading: str, search: str, number: float) -> tuple:
+    """(File or mended rows, seen where the kept plan has steps; table, page, label chart, length chart)."""
+    folder = workshop.folder_of(home, data_id)
+    plan = workshop.written(workshop.saved(folder)["plan"]) if folder else "{}"
     steps = bool(workshop.read(plan).get("clean"))
     rows = view_rows(home, lang, data_id, reading, search, number, plan, steps)
     return gr.Radio(value=steps, visible=steps), *rows, *view_columns(home, lang, data_id, reading, plan)
@@ -331,17 +332,16 @@ def build(page: Page) -> tuple[Choice, View]:
 
     sizes = [test_size, validation_size]
     read = [page.data, reading]
-    viewed = [task, form, *pickers, table, number, counts, lengths, split]
+    seen = [mended_rows, table, number, counts, lengths]
+    viewed = [task, form, *pickers, *seen, split]
     paged = [*read, search, number]
-    as_rows = [mended.plan, mended_rows]
     chosen = [page.data, task, form, *pickers]
     task.input(page.bind(choose_task), [page.data, task], [reading], **LATEST)
     form.input(page.bind(choose_task), [page.data, task, form], [reading], **LATEST)
     gr.on([picker.input for picker in pickers], page.bind(choose_columns), chosen, [reading], **LATEST)
-    reading.change(page.bind(view), [*paged, *sizes, *as_rows], viewed, **LATEST)
-    gr.on([search.input, number.input, mended_rows.input], page.bind(view_rows), [*paged, *as_rows], [table, number], **LATEST)
-    again = page.bind(view_again)
-    mended.plan.change(again, [*paged, mended.plan], [mended_rows, table, number, counts, lengths], **LATEST)
+    reading.change(page.bind(view), [*paged, *sizes], viewed, **LATEST)
+    gr.on([search.input, number.input, mended_rows.input], page.bind(view_rows), [*paged, mended.plan, mended_rows], [table, number], **LATEST)
+    mended.plan.change(page.bind(view_again), paged, seen, **LATEST)
     counted = {"fn": page.bind(view_split), "inputs": [*read, *sizes, mended.plan], "outputs": [split], **LATEST}
     gr.on([test_size.input, validation_size.input], **counted)
     workshop.wire(page, mended, reading, lambda event: event.then(**counted))

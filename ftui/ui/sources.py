@@ -201,26 +201,26 @@ def build(page) -> tuple[gr.HTML, gr.Dropdown]:
             with gr.Column(scale=3, min_width=280):
                 drop = gr.File(label=t("drop"), height=128, elem_id="drop", container=False, file_count="multiple")
                 html(f'<div class="ft sub">{t("drop_formats")}</div>')
+                with gr.Accordion(t("more_sources"), open=False, elem_id="more-sources"):
+                    with gr.Row():
+                        with gr.Column(min_width=260):
+                            pasted = gr.Textbox(label=t("paste"), placeholder=t("paste_hint"), lines=4, max_lines=8, elem_id="paste")
+                            paste = gr.Button(t("paste_use"), size="sm", elem_id="paste-use")
+                        with gr.Column(min_width=260):
+                            local = page.way.mode == "local"
+                            named = gr.Textbox(
+                                label=t("source_name" if local else "source_name_hub"),
+                                placeholder=t("source_hint") if local else "owner/name",
+                                max_lines=1,
+                                elem_id="source-name",
+                            )
+                            open_ = gr.Button(t("source_use"), size="sm", elem_id="source-use")
             with gr.Column(scale=2, min_width=260):
                 html(pieces.heading(t("no_file_title"), t("no_file_text")))
                 samples = pickable(_samples(page.lang), elem_id="samples")
                 demo.button(page, "demo-data")
                 html(f'<div class="ft sub">{t("demo_note")}</div>')
                 earlier = gr.Dropdown(label=t("earlier_data"), choices=[], value=None, visible=False, elem_id="earlier-data")
-        with gr.Accordion(t("more_sources"), open=False, elem_id="more-sources"):
-            with gr.Row():
-                with gr.Column(min_width=260):
-                    pasted = gr.Textbox(label=t("paste"), placeholder=t("paste_hint"), lines=4, max_lines=8, elem_id="paste")
-                    paste = gr.Button(t("paste_use"), size="sm", elem_id="paste-use")
-                with gr.Column(min_width=260):
-                    local = page.way.mode == "local"
-                    named = gr.Textbox(
-                        label=t("source_name" if local else "source_name_hub"),
-                        placeholder=t("source_hint") if local else "owner/name",
-                        max_lines=1,
-                        elem_id="source-name",
-                    )
-                    open_ = gr.Button(t("source_use"), size="sm", elem_id="source-use")
     notice = html(elem_id="data-notice")
 
     def dropped(home: Home, lang: str, paths: list[str] | None) -> Iterator[tuple]:

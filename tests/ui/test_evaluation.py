@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,7 +54,7 @@ class TestRows:
         pq.write_table(table.append_column("text_pair", pa.array([f"second {i}" for i in range(len(table))])), finished.predictions)
         shown = answer_rows.show(home, "en", finished.id, "test", "", answer_rows.ALL, "second 7", 1)
         assert 0 < rows_of(shown) < 60 and shown[3].count('class="second"') == rows_of(shown)
-        assert "text_pair" in open(answer_rows.save(home, "en", finished.id), encoding="utf-8-sig").readline()
+        assert "text_pair" in Path(answer_rows.save(home, "en", finished.id)).read_text(encoding="utf-8-sig").splitlines()[0]
 
     def test_errors_first_with_their_number(self, home, finished):
         shown = answer_rows.show(home, "en", finished.id, "test", "", None, "", 1)

@@ -46,7 +46,7 @@ def test_every_text_that_is_asked_for_exists():
 
 def test_no_text_is_left_over():
     words = set(re.findall(r"[a-z_0-9]+", SOURCE))
-    left = [k for k in languages.interface() if k not in words and not k.startswith(PREFIXES)]
+    left = [k for k in languages.interface() if k.removesuffix("_note") not in words and not k.startswith(PREFIXES)]
     assert left == []
 
 
