@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,8 @@ import typer
 
 from ftui.cli.following import HomeOption, JsonOption, follow_training, print_json
 from ftui.core import home as homes
+from ftui.core import languages
+from ftui.core.estimate import Estimate, span
 
 runs_app = typer.Typer(no_args_is_help=True, help="See and steer runs.")
 
@@ -25,14 +29,45 @@ def train(
     """Train as a recipe says; progress on stderr, one line of JSON on stdout."""
     from ftui import jobs
     from ftui.core import recipe as recipes
+    from ftui.jobs import costs
 
-    run = jobs.start_training(recipes.load(recipe, set_), homes.resolve(home))
+    at, made = homes.resolve(home), recipes.load(recipe, set_)
+    run = jobs.start_training(made, at)
+    if not made.ensemble:
+        print(_expected(costs.of(made, at)), file=sys.stderr)
     job = run.training()
     assert job is not None
     if detach:
         print_json({"run": run.id, "status": "queued"})
         return
     raise typer.Exit(follow_training(job))
+
+
+def estimate(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: strategy.name=lora")] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Train for some updates first, and take their speed.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a training will cost here: time, memory, disk."""
+    from ftui.core import recipe as recipes
+    from ftui.jobs import costs
+
+    at, made = homes.resolve(home), recipes.load(recipe, set_)
+    if measure:
+        costs.measure(made, at)
+    cost = costs.of(made, at)
+    print_json(asdict(cost)) if as_json else print(_expected(cost))
+
+
+def _expected(cost: Estimate) -> str:
+    lang = languages.of_terminal()
+    time = [span(*cost.seconds, lang)] if cost.seconds else []
+    sizes = {"memory": cost.memory, "disk": cost.disk}
+    told = [languages.text(f"estimate_{name}", lang, size=f"{size / 1e9:.1f} GB") for name, size in sizes.items()]
+    why = languages.text("estimate_by_" + cost.source if cost.seconds else "estimate_unknown", lang)
+    return f"{languages.text('estimate', lang)}: {', '.join(time + told)}. {why}"
 
 
 @runs_app.command("list")

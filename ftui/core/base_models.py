@@ -48,8 +48,8 @@ def find(model: str, folders: bool = True) -> Known:
         config = _config(folder / "config.json")
         return Known(model, kind, config is not None, starters.weights(folder) or parameters(config), None, None, config)
     listed = next((m for m in starters.well_known() if m["id"] == model), {})
-    config = _config(_cached(model, "config.json"))
-    here = any(_cached(model, name) for name in WEIGHTS)
+    config = _config(cached(model, "config.json"))
+    here = any(cached(model, name) for name in WEIGHTS)
     counted = int(listed["millions"] * 1e6) if listed else parameters(config)
     size = None if here or counted is None else 4 * counted
     return Known(model, "hub", here, counted, listed.get("language"), size, config or listed.get("config"))
@@ -82,7 +82,7 @@ def ask_hub(model: str) -> tuple[Known, str]:
     return Known(model, "hub", known.here, known.parameters or parameters(config), known.language, size or None, config), ""
 
 
-def _cached(model: str, name: str) -> Path | None:
+def cached(model: str, name: str) -> Path | None:
     """A file of a Hub model that has been downloaded before."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -130,15 +130,21 @@ def shape(config: dict | None) -> Shape | None:
     vocabulary = first("vocab_size")
     if width is None or layers is None or vocabulary is None:
         return None
-    heads = first("num_attention_heads", "n_heads", "n_head") or 1
-    size = first("head_dim") or width // heads
+    count = heads(config) or 1
+    size = first("head_dim") or width // count
     inner = first("intermediate_size", "hidden_dim", "n_inner", "d_ff") or 4 * width
     positions = 0 if family in ("modernbert", *GATED) else first("max_position_embeddings", "n_positions") or 0
-    keys = (first("num_key_value_heads") or heads) * size
+    keys = (first("num_key_value_heads") or count) * size
     return Shape(family, layers, width, inner, vocabulary, positions, first("embedding_size") or width, keys)
 
 
-def _layer(s: Shape) -> int:
+def heads(config: dict | None) -> int | None:
+    """Attention heads of a layer, None where the config does not say."""
+    names = ("num_attention_heads", "n_heads", "n_head", "num_heads")
+    return next((config[name] for name in names if isinstance(config.get(name), int) and config[name] > 0), None) if config else None
+
+
+def layer(s: Shape) -> int:
     """Weights of one layer: attention and feed-forward, with their biases and norms where the family has them."""
     if s.family in GATED:
         return 2 * s.width * s.width + 2 * s.width * s.keys + 3 * s.width * s.inner + 2 * s.width
@@ -153,7 +159,7 @@ def parameters(config: dict | None) -> int | None:
     if s is None:
         return None
     embeddings = (s.vocabulary + s.positions) * s.embedding + (s.embedding * s.width if s.embedding != s.width else 0)
-    return embeddings + s.layers * _layer(s) + _pooler(s)
+    return embeddings + s.layers * layer(s) + _pooler(s)
 
 
 def _pooler(s: Shape) -> int:
@@ -173,7 +179,7 @@ def trained_share(config: dict | None, strategy: Part, labels: int = 2) -> float
     if isinstance(strategy, LastN):
         if strategy.n > s.layers:
             return None
-        trained = strategy.n * _layer(s) + _pooler(s) + head
+        trained = strategy.n * layer(s) + _pooler(s) + head
     elif isinstance(strategy, Lora):
         if strategy.target_modules == "auto" and s.family in ADAPTED:
             adapters = 4 * s.width

@@ -163,7 +163,7 @@ def lengths(table: pa.Table, column: str, tokenizer_json: Path | None) -> dict:
     """
     values_ = sample(table.select([column]), SAMPLE)[0].column(0).to_pylist()
     texts = [text for text in map(values.text_of, values_) if text and text.strip()]
-    found = _tokens(texts, tokenizer_json) if tokenizer_json else np.array([len(text) for text in texts], np.int64)
+    found = tokens(texts, tokenizer_json) if tokenizer_json else np.array([len(text) for text in texts], np.int64)
     edges, counts = _histogram(found)
     p50, p95 = (int(np.ceil(np.percentile(found, q))) for q in (50, 95)) if len(found) else (0, 0)
     return {
@@ -173,7 +173,7 @@ def lengths(table: pa.Table, column: str, tokenizer_json: Path | None) -> dict:
     }  # fmt: skip
 
 
-def _tokens(texts: list[str], tokenizer_json: Path) -> np.ndarray:
+def tokens(texts: list[str], tokenizer_json: Path) -> np.ndarray:
     """Numbers of tokens, [CLS] and [SEP] among them."""
     from tokenizers import Tokenizer
 

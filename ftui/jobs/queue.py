@@ -77,6 +77,11 @@ def waiting(home: Home) -> list[str]:
     return [_run(path) for path in _waiting(home.queue)]
 
 
+def working(home: Home) -> bool:
+    """Whether a training holds a slot."""
+    return bool(_living(home.queue, "slot-"))
+
+
 def move(run: Run, place: int) -> None:
     """Let a waiting run be at this place (0: the next one). Does nothing where it waits no more."""
     order = waiting(run.home)

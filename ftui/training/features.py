@@ -60,6 +60,7 @@ class Features:
         self.layers = model.base_model.get_submodule(LAYERS[model.config.model_type])
         self.single = single and below == len(self.layers)
         self.states: Any = None
+        self.seconds = 0.0  # that computing the states took; 0 where they were there
         self.maps: list[np.ndarray] = []
         self.starts: list[np.ndarray] = []
 
@@ -214,7 +215,9 @@ def prepare(
         return None, encoded
     features.apply()
     bound(folder)
-    key = "cache_found" if all(found for _, found in added.values()) else "cache_made"
+    there = all(found for _, found in added.values())
+    features.seconds = 0.0 if there else time.monotonic() - began
+    key = "cache_found" if there else "cache_made"
     events.log(key, mb=round(needed / 1e6, 1), seconds=round(time.monotonic() - began, 1), layers=below)
     return features, {name: rows for name, (rows, _) in added.items()}
 

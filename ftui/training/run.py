@@ -76,6 +76,7 @@ def train(context: Context) -> bool:
         strategies,
         thawing,
     )
+    from ftui.training.timing import Watch
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
     transformers.set_seed(settings.seed)
@@ -212,6 +213,8 @@ def train(context: Context) -> bool:
         rows=settings.per_device_train_batch_size,
         halved=lambda rows: events.log("halved", level="warning", rows=rows),
     )
+    watch = Watch(trainer, cached)
+    trainer.add_callback(watch)
     checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
@@ -256,6 +259,7 @@ def train(context: Context) -> bool:
         if not task.POSITIONS:  # what is asked is then read as it was learned
             card["clean"] = [step.model_dump() for step in recipe.data.clean if step.name in rewriting.NAMES]
         (folder / "ftui.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+    watch.settle(model)
     del trainer, model
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -266,6 +270,7 @@ def train(context: Context) -> bool:
 
     metrics = evaluate_splits(run, splits, events, device)
     before_after.measure(run, recipe, splits, device, events)
+    watch.remember(run, recipe, device)
     events.metric(state.global_step, round(state.epoch or 0, 4), metrics)
     events.progress(phase="done", step=state.global_step, max_steps=state.max_steps, epoch=state.epoch, eta=0)
     events.log("finished", seconds=round(time.time() - began))

@@ -50,6 +50,7 @@ class GroupedTrainer(Trainer):
             self.data_collator = features.collator(self.data_collator)
         tokens = tokens or microbatches.TOKENS.get(self.args.device.type, microbatches.TOKENS["cuda"])
         self.cut = microbatches.Cut(self.data_collator, tokens, rows or self.args.train_batch_size)
+        self.computed = 0  # tokens so far, with their padding
         self.halved = halved
 
     def create_optimizer(self, model: Any = None) -> Any:
@@ -78,6 +79,7 @@ class GroupedTrainer(Trainer):
         """The gradient of a batch, added up over its parts; several processes exchange it with the last one. Memory that
         runs out costs this batch's work so far, nothing else."""
         parts = inputs["parts"]
+        self.computed += sum(part["input_ids"].numel() for part in parts)
         while True:
             try:
                 return sum(self._part(model, part, part is parts[-1], num_items_in_batch) for part in parts)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from ftui.core import base_models, languages, machine
-from ftui.core.advice import advise
+import psutil
+
+from ftui.core import base_models, estimate, languages, machine
+from ftui.core.advice import Advice, advise
 from ftui.core.base_models import Known
+from ftui.core.estimate import Estimate
 from ftui.core.recipe import Recipe
 from ftui.core.starters import UNKNOWN
 from ftui.ui import pieces
@@ -40,31 +44,66 @@ def line(known: Known, data_language: str | None, lang: str, problem: str = "", 
     return f'<div class="ft facts model-line" role="status">{told}</div>{notes}' if told or notes else ""
 
 
-def outlook(made: Recipe, known: Known, rows: int, labels: int, lang: str) -> str:
-    """The advice, and what will be trained: share of the weights and steps. `rows`: of the training split."""
-    epochs = made.epochs(rows)
-    gpu = any(name in machine.gpus() for name in ("cuda", "mps")) and made.device != "cpu"
-    name, reason = advise(rows, labels, epochs, known.parameters or UNKNOWN, gpu, machine.cores())
+def advice_on(made: Recipe, known: Known, rows: int, labels: int, cost: Callable[[Recipe], Estimate]) -> Advice:
+    """What to begin with on this machine. `rows`: of the training split; `cost`: what a recipe costs."""
+    return advise(made, rows, labels, known.parameters or UNKNOWN, on_gpu(made), cost, psutil.virtual_memory().available)
+
+
+def on_gpu(made: Recipe) -> bool:
+    """Whether it will be computed on a graphics card."""
+    return any(name in machine.gpus() for name in ("cuda", "mps")) and made.device != "cpu"
+
+
+def outlook(made: Recipe, known: Known, rows: int, labels: int, cost: Estimate, advised: Advice, lang: str) -> str:
+    """The advice, and what the run will cost: time, steps, share of the weights, memory, disk. `rows`: of the training
+    split."""
+    epochs, gpu = made.epochs(rows), on_gpu(made)
     place = languages.text("on_gpu", lang) if gpu else languages.text("on_cores", lang, n=machine.cores())
-    chosen = made.strategy.name == name
+    chosen = made.strategy.name == advised.strategy
     advice = languages.text(
         "advice_kept" if chosen else "advice",
         lang,
         rows=rows,
         place=place,
-        strategy=languages.text("strategy_" + name, lang),
-        reason=languages.text("advice_" + reason, lang),
+        strategy=languages.text("strategy_" + advised.strategy, lang),
+        reason=languages.text("advice_" + advised.reason, lang),
     )
-    facts = [languages.text("estimate_steps", lang, n=made.steps(rows), epochs=f"{epochs:g}")]
+    if advised.settings:
+        named = [f"{languages.setting(name, lang)[0]} {str(value).lower()}" for name, value in advised.settings.items()]
+        advice += " " + languages.text("advice_settings", lang, settings=languages.text("list_comma", lang).join(named))
+    facts = [estimate.span(*cost.seconds, lang)] if cost.seconds else []
+    facts.append(languages.text("estimate_steps", lang, n=made.steps(rows), epochs=f"{epochs:g}"))
+    if not gpu:
+        facts.append(languages.text("estimate_memory", lang, size=pieces.size(cost.memory)))
+    facts.append(languages.text("estimate_disk", lang, size=pieces.size(cost.disk)))
     share = base_models.trained_share(known.config, made.strategy, labels)
     if share is not None:
         facts.append(languages.text("estimate_share", lang, share=_percent(share)))
     told = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+    free = psutil.virtual_memory().available
+    short = "" if gpu or cost.memory < free else _too_large(made, cost.memory, free, lang)
     cap = languages.text("estimate", lang)
+    source = escape(languages.text("estimate_by_" + cost.source if cost.seconds else "estimate_unknown", lang))
     return (
-        f'<div class="ft outlook" data-advised="{name}"><p class="advice"><i aria-hidden="true">★</i>{escape(advice)}</p>'
-        f'<p class="estimate"><b>{cap}</b>{told}</p></div>'
+        f'<div class="ft outlook" data-advised="{advised.strategy}"><p class="advice"><i aria-hidden="true">★</i>{escape(advice)}</p>'
+        f'<p class="estimate"><b>{cap}</b>{told}</p><p class="source">{source}</p></div>{short}'
     )
+
+
+def _too_large(made: Recipe, needed: int, free: int, lang: str) -> str:
+    """Memory will not do: what would help, the cheapest first."""
+    settings = made.training
+    ways = []
+    if settings.per_device_train_batch_size > 1:
+        ways.append("smaller_batch")
+    if settings.max_length == "auto" or settings.max_length > 128:
+        ways.append("shorter_texts")
+    if not settings.gradient_checkpointing:
+        ways.append("checkpointing")
+    if made.strategy.name in ("full", "gradual"):
+        ways.append("adapters")
+    said = languages.text("list_comma", lang).join(languages.text("fit_" + way, lang) for way in ways or ["smaller_model"])
+    return pieces.notice(languages.text("no_fit", lang, needed=pieces.size(needed), free=pieces.size(free), ways=said), kind="warn")
 
 
 def millions(parameters: int) -> str:

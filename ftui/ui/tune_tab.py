@@ -13,17 +13,21 @@ from typing import Any
 import gradio as gr
 
 from ftui import jobs
-from ftui.core import base_models, languages, recipe, starters
+from ftui.core import advice, base_models, languages, recipe, starters
 from ftui.core.access import LOCAL, Access
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
+from ftui.jobs import costs
 from ftui.ui import filling, form, glossary, model_facts, pieces, readings, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
 OWN = ("strategy.n", "strategy.layer_decay", "strategy.layers_per_epoch")  # seen only where the strategy has them
+
+ADVISED = ("strategy.name", "training.per_device_train_batch_size", "training.gradient_accumulation_steps")
+ADVISED += ("training.per_device_eval_batch_size", "training.gradient_checkpointing", "training.max_length")
 
 # ---- handlers
 
@@ -45,26 +49,54 @@ def make_recipe(home: Home, data_id: str, reading: str, shares: tuple, values: t
 
 def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """After any change: (learning rate, recipe as YAML, notice, the LoRA group, settings that only some strategies have (OWN),
-    epochs, outlook, Python script)."""
+    epochs, outlook, buttons that take the advice and that time it, Python script)."""
     reading, shares, values = inputs[0], inputs[1:3], inputs[3:]
     strategy = form.named(values)["strategy.name"]
     known = recipe.STRATEGIES[strategy].model_fields
     own = gr.Column(visible=strategy == "lora"), *(gr.update(visible=name.partition(".")[2] in known) for name in OWN)
+    unseen = gr.Button(visible=False), gr.Button(visible=False)
     if not data_id:
-        return gr.skip(), "", "", *own, gr.skip(), "", ""
+        return gr.skip(), "", "", *own, gr.skip(), "", *unseen, ""
     try:
         made = make_recipe(home, data_id, reading, shares, values)
         folder = home.dataset(data_id)
         script = _script(made, folder, way, lang)
     except UserError as problem:
-        return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip(), "", gr.skip()
+        return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip(), "", *unseen, gr.skip()
     from ftui.data import intake
 
     known = known_model(made.model, way, home)
     rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
-    outlook = model_facts.outlook(made, known, rows, model_facts.labels_of(folder, made.data.columns.get("label")), lang)
+    labels, cost = model_facts.labels_of(folder, made.data.columns.get("label")), costs.of(made, home, known)
+    advised = model_facts.advice_on(made, known, rows, labels, partial(costs.of, home=home, known=known))
+    outlook = model_facts.outlook(made, known, rows, labels, cost, advised, lang)
     rate, epochs = _learning_rate(made, known, lang), _epochs(made, rows, lang)
-    return rate, recipe.dump(made), "", *own, epochs, outlook, script
+    timing = gr.Button(visible=cost.source != "same" and way.mode != "demo")
+    taking = gr.Button(visible=made.strategy.name != advised.strategy or bool(advised.settings))
+    return rate, recipe.dump(made), "", *own, epochs, outlook, taking, timing, script
+
+
+def take_advice(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
+    """The strategy that is advised, and the settings that go with it (ADVISED)."""
+    made = make_recipe(home, data_id, inputs[0], inputs[1:3], inputs[3:])
+    from ftui.data import intake
+
+    known, folder = known_model(made.model, way, home), home.dataset(data_id)
+    rows, labels = made.data.train_rows(intake.open_dataset(folder).card()["rows"]), model_facts.labels_of(folder, made.data.columns.get("label"))
+    advised = model_facts.advice_on(made, known, rows, labels, partial(costs.of, home=home, known=known))
+    shown = form.values(recipe.changed(advice.with_strategy(made, advised.strategy), [f"{k}={v}" for k, v in advised.settings.items()]))
+    return tuple(shown[name] for name in ADVISED)
+
+
+def measure(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> str:
+    """Time the recipe on this machine: the notice."""
+    try:
+        made = make_recipe(home, data_id, inputs[0], inputs[1:3], inputs[3:])
+        way.check(made, home, 0)
+        costs.measure(made, home)
+    except UserError as problem:
+        return explain(problem, lang)
+    return ""
 
 
 def _script(made: Recipe, folder: Path, way: Access, lang: str) -> str:
@@ -167,7 +199,7 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
         folder = None
     earlier = earlier_runs(home, lang)
     if folder is None:
-        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * 11)
+        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * 13)
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
@@ -237,6 +269,9 @@ def build(page: Page, choice: Choice) -> View:
                         controls[name] = form.control(name, page.lang)
                         glossary.place(entry, page.lang)
             outlook = html(elem_id="outlook")
+            with gr.Row(elem_classes=["outlook-actions"]):
+                taking = gr.Button(t("take_advice"), visible=False, size="sm", elem_id="take-advice")
+                timing = gr.Button(t("measure"), visible=False, size="sm", elem_id="measure")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
         with gr.Accordion(t("recipe_title"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
@@ -249,7 +284,7 @@ def build(page: Page, choice: Choice) -> View:
     chosen = [choice.reading, choice.test_size, choice.validation_size]
     inputs = [page.data, *chosen, *ordered]
     previewed = [controls["training.learning_rate"], yaml, notice, lora, *(controls[name] for name in OWN), controls["training.num_train_epochs"]]
-    previewed += [outlook, script]
+    previewed += [outlook, taking, timing, script]
     seen = page.bind(partial(preview, way=page.way))
     described = page.bind(partial(about_model, way=page.way))
     gr.on([control.input for control in ordered], seen, inputs, previewed, **LATEST)
@@ -268,6 +303,9 @@ def build(page: Page, choice: Choice) -> View:
     for done in (by_text, by_file, by_run):
         done.then(seen, inputs, previewed, **QUIET).then(**asked, **QUIET)
 
+    advised = page.bind(partial(take_advice, way=page.way))
+    taking.click(advised, inputs, [controls[name] for name in ADVISED], **SHOWN).then(seen, inputs, previewed, **QUIET)
+    timing.click(page.bind(partial(measure, way=page.way)), inputs, [notice], **SHOWN).then(seen, inputs, previewed, **QUIET)
     go.click(page.bind(partial(start, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
     shown = [facts, nothing, content, earlier, about, *previewed]
     settle = (filling.settle, [page.data, pending], [pending, *chosen])
@@ -291,8 +329,7 @@ def _model(page: Page) -> gr.Dropdown:
 
 
 def _strategy(page: Page) -> gr.Radio:
-    names = list(recipe.STRATEGIES)
-    choices = [(page.t("strategy_" + name) + "\n" + page.t(f"strategy_{name}_when"), name) for name in names]
+    choices = [(page.t("strategy_" + name) + "\n" + page.t(f"strategy_{name}_when"), name) for name in recipe.STRATEGIES]
     label, info = languages.setting("strategy.name", page.lang)
     return gr.Radio(
         choices, value="full", label=label, info=info, elem_id="set-strategy-name", elem_classes=["strategies"]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ftui.core import advice, base_models, starters
+from ftui.core import base_models, starters
 from ftui.core import recipe as r
 from ftui.core.base_models import find, parameters, trained_share
 from tests.hub import Hub
@@ -95,23 +95,3 @@ def test_downloaded_weights_are_found(hub, toy_model, tmp_path):
     (snapshot,) = (tmp_path / "cache").glob("models--someone--toy/snapshots/*")
     shutil.copy(toy_model / "model.safetensors", snapshot)
     assert find("someone/toy").here
-
-
-@pytest.mark.parametrize(
-    ("rows", "labels", "weights", "gpu", "expected"),
-    [
-        (216, 2, 7_500_000, False, "full"),
-        (12, 2, 102_000_000, False, "frozen"),
-        (1000, 2, 102_000_000, False, "lora"),
-        (50_000, 2, 102_000_000, False, "last_n"),
-        (50_000, 2, 102_000_000, True, "full"),
-        (50_000, 2, 7_000_000_000, True, "lora"),
-        (50_000, 2, 7_000_000_000, False, "lora"),
-    ],
-)
-def test_advice(rows, labels, weights, gpu, expected):
-    from ftui.core import languages
-
-    strategy, reason = advice.advise(rows, labels, 3, weights, gpu, 2)
-    assert strategy == expected
-    assert languages.text("advice_" + reason, "zh")

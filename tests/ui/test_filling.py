@@ -167,7 +167,10 @@ class TestModelLine:
 
 def test_the_outlook_advises_and_counts(home, dataset):
     values = filling.fill(filling.read("strategy: {name: frozen}\ntraining: {num_train_epochs: 2, gradient_accumulation_steps: 2}"))
-    *_, outlook, script = tune_tab.preview(home, "en", dataset.id, READING, 0.2, 0.1, *values)
+    *_, outlook, taking, timing, script = tune_tab.preview(home, "en", dataset.id, READING, 0.2, 0.1, *values)
+    assert taking.visible and 'data-advised="full"' in outlook
+    assert tune_tab.take_advice(home, "en", dataset.id, READING, 0.2, 0.1, *values) == ("full", 16, 2, 32, False, "auto")
+    assert timing.visible and "nothing has been trained on this machine" in outlook
     assert "216 training rows" in outlook and "Full is advised" in outlook
     assert "14 steps" in outlook  # 216 rows in batches of 16, two to a step, twice
     assert "0.007 %" in outlook
