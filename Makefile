@@ -1,8 +1,9 @@
 # make run: install what is missing into .venv and open the app.    make test: install and run all tests.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH ?= .work/bench
 
-.PHONY: run test test-slow check screenshots bench-starters clean
+.PHONY: run test test-slow check screenshots bench-artefacts bench-smaller bench-starters clean
 
 run: .venv/installed
 	$(BIN)/python app.py
@@ -29,6 +30,14 @@ check: .venv/installed-dev
 
 screenshots: .venv/installed-dev
 	$(BIN)/python benchmarks/screenshots.py
+
+bench-artefacts: .venv/installed-dev
+	$(BIN)/python -m benchmarks.artefacts make --home $(BENCH) --minutes 60
+	$(BIN)/python -m benchmarks.artefacts time --home $(BENCH) --readme
+
+bench-smaller: .venv/installed-dev
+	$(BIN)/python -m benchmarks.smaller make --home $(BENCH) --minutes 60
+	$(BIN)/python -m benchmarks.smaller time --home $(BENCH) --readme
 
 bench-starters: .venv/installed-dev
 	PYTHONPATH=. $(BIN)/python benchmarks/starters.py accuracy --rows 1000 --seeds 1

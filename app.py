@@ -1,14 +1,13 @@
-"""Entry for a local start and for Hugging Face Spaces: python app.py"""
+"""Entry for a local start, for containers and for Hugging Face Spaces: python app.py (options as of `python -m ftui ui`)"""
 
 import os
+import sys
 
-from ftui.core import home
-from ftui.ui.app import serve_ui
+if os.environ.get("SPACE_ID") and os.access("/data", os.W_OK):  # a Space with storage: what was downloaded stays
+    os.environ.setdefault("HF_HOME", "/data/huggingface")
+
+from ftui.__main__ import main  # noqa: E402
 
 if __name__ == "__main__":
-    serve_ui(
-        home.resolve(),
-        host=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
-        port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
-        no_auth="SPACE_ID" in os.environ,
-    )
+    sys.argv.insert(1, "ui")
+    sys.exit(main())

@@ -1,7 +1,8 @@
 """Requests a second and waiting times under load, beside the guides' plain server: python -m benchmarks.serving
 
 A bounded load on the loopback address: --clients connections, each asking its next question as soon as the last is
-answered, for --seconds. Each server runs alone, one after the other, in --rounds rounds; all are asked the same texts.
+answered, for --seconds. Each server runs alone, one after the other, in --rounds rounds; all are asked the same texts. With
+--home the model and its artefacts are those that `python -m benchmarks.artefacts make` has left there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from pathlib import Path
 import httpx
 import yaml
 
+from benchmarks import readme, teachers
 from benchmarks.start import REPOSITORY, free_port
+from ftui.core.home import Home
 
 SPARE = 2.0  # seconds of load before the clock starts
 
@@ -112,28 +115,48 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--readme", action="store_true", help="put the table into the READMEs")
     arguments = parser.parse_args()
     data = arguments.data or next(Path(os.environ["FTUI_TEST_DATA"]).glob("zh_sentiment_reviews/*train*.csv"))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        run = prepare(home, data, arguments.artefacts)
-        with open(home / "rows.csv", encoding="utf-8", newline="") as file:
-            texts = [max(row, key=len) for row in list(csv.reader(file))[1:]]
+        run = prepare(home, data, arguments.artefacts) if not arguments.home else ""
+        if arguments.home:
+            home = arguments.home.absolute()
+            run = teachers.trained("zh_sentiment_reviews", "starter-encoder", Home(home)).id
+        with open(data, encoding="utf-8", newline="") as file:
+            texts = [max(row, key=len) for row in itertools.islice(csv.reader(file), 1, 401)]
+        lines: dict[str, list[dict]] = {}
         print(f"{arguments.clients} clients, {arguments.seconds:.0f} s, texts of {statistics.mean(map(len, texts)):.0f} characters on average")
         for _ in range(arguments.rounds):
             plain = {"FOLDER": str(home / "runs" / run / "model")}
             for name, path in (("plain FastAPI, def", "/predict"), ("plain FastAPI, async def", "/predict-async")):
                 port = free_port()
                 command = [sys.executable, "-m", "uvicorn", "benchmarks.plain_server:app", "--port", str(port), "--log-level", "warning"]
-                show(name, measure(command, port, path, plain, texts, arguments))
+                lines.setdefault(name, []).append(show(name, measure(command, port, path, plain, texts, arguments)))
             for artefact in arguments.artefacts:
                 port = free_port()
                 command = [sys.executable, "-m", "ftui", "serve", run, "--artefact", artefact, "--port", str(port), "--home", str(home)]
-                show(f"ftui, {artefact}", measure(command, port, "/predict", {}, texts, arguments))
+                lines.setdefault(f"ftui, `{artefact}`", []).append(show(f"ftui, {artefact}", measure(command, port, "/predict", {}, texts, arguments)))
+        if arguments.readme:
+            readme.put("serving", table(lines))
 
 
-def show(name: str, found: dict) -> None:
+def show(name: str, found: dict) -> dict:
     print(f"{name:<26} {found['rate']:>8.1f} requests/s   p50 {found['p50']:>7.1f} ms   p95 {found['p95']:>7.1f} ms   failed {found['failed']}", flush=True)
+    return found
+
+
+def table(lines: dict[str, list[dict]]) -> str:
+    """Medians of the rounds, as multiples of both plain servers."""
+    middle = {name: {key: statistics.median(found[key] for found in rounds) for key in ("rate", "p50", "p95")} for name, rounds in lines.items()}
+    plain = [found["rate"] for name, found in middle.items() if name.startswith("plain")]
+    rows = []
+    for name, found in middle.items():
+        times = " / ".join(f"{found['rate'] / rate:.1f}" for rate in plain)
+        rows.append([name, f"{found['rate']:.0f}", times, f"{found['p50']:.0f}", f"{found['p95']:.0f}", str(sum(one["failed"] for one in lines[name]))])
+    return readme.table(["server", "requests/s", "× plain def / async def", "p50, ms", "p95, ms", "failed"], rows)
 
 
 if __name__ == "__main__":

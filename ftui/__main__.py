@@ -34,9 +34,12 @@ def ui(
     demo: Annotated[
         bool | None,
         typer.Option(
-            "--demo/--no-demo", help="Open to all, each visitor apart, with caps [default on a Space without --auth]."
+            "--demo/--no-demo", envvar="FTUI_DEMO", help="Open to all, each visitor apart, with caps [default on a Space without --auth]."
         ),
     ] = None,
+    root_path: Annotated[
+        str, typer.Option("--root-path", envvar="FTUI_ROOT_PATH", help="The path under which a proxy shows it, and which it takes away.")
+    ] = "",
     home: HomeOption = None,
 ) -> None:
     """Open the dashboard."""
@@ -44,10 +47,10 @@ def ui(
 
     if demo is None:
         demo = bool(os.environ.get("SPACE_ID")) and auth is None
-    serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth, demo=demo)
+    serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth, demo=demo, root_path=root_path)
 
 
-for command in (runs.train, runs.estimate, models.evaluate, models.predict, models.export, models.bundle, models.script, models.serve, data.disk):
+for command in (runs.train, runs.estimate, models.evaluate, models.predict, models.export, models.bundle, models.push, models.script, models.serve, data.disk):
     app.command()(command)
 for command in (smaller.distil, smaller.prune, smaller.ensemble):
     app.command()(command)

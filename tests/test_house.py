@@ -1,11 +1,14 @@
 """The floors hold: imports go down only, and light processes stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ftui import tasks
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [{"core"}, {"tasks", "data"}, {"training", "evaluation", "artifacts"}, {"jobs", "serve"}, {"ui", "cli"}]
@@ -45,6 +48,16 @@ def test_tasks_and_tabs_do_not_import_each_other(group):
         if path.stem in siblings:
             used = {name.split(".")[2] for name in imports(path) if name.startswith(f"ftui.{group}.")}
             assert not used & (siblings - {path.stem})
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_a_task_has_all_that_the_contract_names(name):
+    """What others ask of every task, without asking which it is."""
+    module = tasks.get(name)
+    others, language = (re.findall(r"^    ([A-Za-z_]+)(?:\(| {2,})", part, re.MULTILINE) for part in tasks.__doc__.split("A task of a language model"))
+    assert {"PIPELINE", "MODEL", "answers"} <= set(others) and {"SHIFTED", "talk"} <= set(language)
+    needed = {*others, *language} - {"metrics", "answers"} if tasks.speaks(module) else set(others)
+    assert sorted(one for one in needed - {"class_weights"} if not hasattr(module, one)) == []
 
 
 @pytest.mark.parametrize("module", ["ftui.__main__", "ftui.jobs", "ftui.jobs.worker", "ftui.ui.app", "ftui.data.preparing"])

@@ -5,6 +5,7 @@ Space and container bring the part of ftui's source along that answers, so that 
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 
 from ftui.artifacts import exporting, model_card
 from ftui.core.errors import UserError
-from ftui.core.home import Run
+from ftui.core.home import Run, write_json
 
 KINDS = ("zip", "space", "docker")
 SOURCE = Path(__file__).parents[2]
@@ -81,11 +82,13 @@ def fill(run: Run, name: str, kind: str, folder: Path) -> None:
     card = model_card.write(run, name)
     if kind == "zip":
         shutil.copytree(source, folder, dirs_exist_ok=True)
+        _without_paths(folder)
         (folder / "README.md").write_text(card, encoding="utf-8")
         return
     if name == "adapter":
         raise UserError("bundle_adapter", kind=kind)
     shutil.copytree(source, folder / "model")
+    _without_paths(folder / "model")
     _copy_source(folder)
     pins = _pins()
     if kind == "space":
@@ -103,6 +106,18 @@ def fill(run: Run, name: str, kind: str, folder: Path) -> None:
             (folder / blanks["file"]).write_text(DOCKERFILE.format(**blanks, torch=pins["torch"]), encoding="utf-8")
         (folder / "compose.yaml").write_text(yaml.safe_dump(_compose(), sort_keys=False), encoding="utf-8")
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _without_paths(folder: Path) -> None:
+    """Where the base model is a folder of this machine, its name alone is given away; peft's own card of an adapter, which has
+    it too, says nothing that ours does not."""
+    for path in folder.rglob("adapter/README.md"):
+        path.unlink()
+    for file, field in (("ftui.json", "base"), ("adapter_config.json", "base_model_name_or_path")):
+        for path in folder.rglob(file):
+            card = json.loads(path.read_text(encoding="utf-8"))
+            if card.get(field):
+                write_json(path, {**card, field: model_card.base_name(card[field])})
 
 
 def _compose() -> dict:

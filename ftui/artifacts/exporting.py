@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftui import tasks
-from ftui.artifacts import runtimes
+from ftui.artifacts import formats, runtimes
 from ftui.core.errors import UserError
 from ftui.core.events import RUNNING
 from ftui.core.home import Run, disk_use, publish, write_json
@@ -22,108 +19,6 @@ if TYPE_CHECKING:
     from ftui.core.context import Context
 
 SAME = 1e-4  # largest difference of a probability for a format that promises the same answers
-LARGEST_IN_ONE_FILE = 1_800_000_000  # bytes of weights; a protobuf holds less than 2 GiB
-
-# ---- makers: each writes its files into `folder` and returns what its loader needs to know (kept in ftui.json)
-
-
-def safetensors(run: Run, folder: Path) -> dict:
-    """Weights (adapters merged in), config and tokenizer: what `from_pretrained(folder)` reads."""
-    for path in run.model.iterdir():
-        if path.is_file():
-            shutil.copy2(path, folder / path.name)
-    return {}
-
-
-def adapter(run: Run, folder: Path) -> dict:
-    """The LoRA adapter alone; `peft.PeftModel.from_pretrained(base, folder)` puts it on its base model."""
-    shutil.copytree(run.model / "adapter", folder, dirs_exist_ok=True)
-    return {}
-
-
-def onnx(run: Run, folder: Path) -> dict:
-    """model.onnx in float32, any batch and any length, in the opset that torch's exporter chooses."""
-    import torch
-
-    model, example = _traceable(run, folder)
-    names = list(example)
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's exporter asks torch by an old name
-        torch.onnx.export(
-            model,
-            tuple(example.values()),
-            folder / "model.onnx",
-            input_names=names,
-            dynamic_shapes=(tuple(free for _ in names),),
-            external_data=sum(p.nbytes for p in model.parameters()) > LARGEST_IN_ONE_FILE,
-            verbose=False,
-        )
-    return {}
-
-
-def onnx_int8(run: Run, folder: Path) -> dict:
-    """ONNX with weights in 8 bits and activations quantised as they come; from the ONNX artefact where there is one."""
-    import onnx as library
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory(dir=run.exports, prefix=".") as scratch:
-        source = run.exports / "onnx"
-        if not source.is_dir():
-            source = Path(scratch)
-            onnx(run, source)
-        graph = library.load(source / "model.onnx")
-        del graph.graph.value_info[:]  # the exporter's notes on shapes contradict the quantiser's
-        quantize_dynamic(graph, folder / "model.onnx", weight_type=QuantType.QInt8)
-    _settings(run, folder)
-    return {}
-
-
-def torchscript(run: Run, folder: Path) -> dict:
-    """model.pt, traced and frozen: libtorch loads it without Python."""
-    import torch
-
-    model, example = _traceable(run, folder)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torch calls TorchScript deprecated, and warns of every branch that it follows
-        traced = torch.jit.trace(model, tuple(example.values()), check_trace=False)
-        torch.jit.freeze(traced).save(str(folder / "model.pt"))
-    return {"inputs": list(example)}
-
-
-def _traceable(run: Run, folder: Path) -> tuple[Any, dict]:
-    """(the model as a module of tensors in, tuple of tensors out; two padded rows by the names of the inputs)."""
-    import torch
-    from transformers import AutoTokenizer
-
-    card = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))
-    task = tasks.get(card["task"])
-    model = task.load_model(str(run.model), card["labels"], dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(run.model, trust_remote_code=False)
-    rows = [{"input_ids": ids, "attention_mask": [1] * len(ids)} for ids in ([0] * 12, [0] * 7)]
-    if "token_type_ids" in tokenizer.model_input_names:
-        rows = [{**row, "token_type_ids": [0] * len(row["input_ids"])} for row in rows]
-    example = dict(task.collator(tokenizer)(rows))
-    names = list(example)
-
-    class Traceable(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, *tensors: Any) -> tuple:
-            return tuple(runtimes.heads(self.model(**dict(zip(names, tensors, strict=True)), return_dict=True)))
-
-    _settings(run, folder)
-    return Traceable().eval(), example
-
-
-def _settings(run: Run, folder: Path) -> None:
-    """Config and tokenizer without the weights."""
-    for path in run.model.iterdir():
-        if path.is_file() and not path.name.startswith("model.safetensors"):
-            shutil.copy2(path, folder / path.name)
-
 
 # ---- the table
 
@@ -140,12 +35,18 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "safetensors": Format(safetensors, runtimes.transformers, speaks=True),
-    "adapter": Format(adapter, runtimes.adapter, speaks=True),
-    "onnx": Format(onnx, runtimes.onnx, least_agreement=0.999),
-    "onnx-int8": Format(onnx_int8, runtimes.onnx, most_difference=None, least_agreement=0.98),
-    "torchscript": Format(torchscript, runtimes.torchscript, least_agreement=0.999),
+    "safetensors": Format(formats.safetensors, runtimes.transformers, speaks=True),
+    "adapter": Format(formats.adapter, runtimes.adapter, speaks=True),
+    "pth": Format(formats.pth, runtimes.pth, speaks=True),
+    "torchscript": Format(formats.torchscript, runtimes.torchscript, least_agreement=0.999),
+    "torch-export": Format(formats.torch_export, runtimes.torch_export, least_agreement=0.999),
+    "int8": Format(formats.int8, runtimes.torchscript, most_difference=None, least_agreement=0.98),
+    "onnx": Format(formats.onnx, runtimes.onnx, least_agreement=0.999),
+    "onnx-int8": Format(formats.onnx_int8, runtimes.onnx, most_difference=None, least_agreement=0.98),
+    "onnx-static-int8": Format(formats.onnx_static_int8, runtimes.onnx, most_difference=None, least_agreement=0.95),
+    "tensorrt": Format(formats.tensorrt, runtimes.onnx, least_agreement=0.999),
 }
+WARNED = {"pth", "tensorrt"}  # formats of which something has to be said when they are made (texts: warn_artefact_NAME)
 
 
 # Of all that can be asked: the formats, and what a run's own model can be besides.
@@ -154,6 +55,8 @@ LOADERS: dict[str, runtimes.Loader] = {"ensemble": runtimes.ensemble} | {name: f
 
 def check(run: Run, name: str) -> None:
     """Raise UserError for a format that there is not, or not for this run."""
+    if name == "gguf":
+        raise UserError("format_gguf")
     if name not in FORMATS:
         raise UserError("format_unknown", format=name, known=", ".join(FORMATS))
     task = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))["task"]
@@ -221,6 +124,8 @@ def export(context: Context) -> None:
         events.log("measuring", what=name)
         measured = measuring.measure(context.job, folder)
         write_json(folder / "artefact.json", {**measured, "format": name, "made": time.time(), **promise(form, measured)})
+    if name in WARNED:
+        events.log("warn_" + name, level="warning")
     events.log("exported", format=name, mb=round(disk_use(run.exports / name) / 1e6, 1))
     kept = card_of(run, name) or {}
     if not kept["within"]:

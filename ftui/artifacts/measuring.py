@@ -86,16 +86,21 @@ def rows(run: Run, task: Any) -> tuple[str, pa.Table]:
 
 
 def agreement(said: pa.Table, source: pa.Table) -> dict:
-    """Share of rows with the same label; largest difference of a probability (None where a task has none)."""
+    """Share of rows with the same answer (numbers: within a tenth of their standard deviation); largest difference of a
+    probability, of any label where there are labels, else of the answers' own (None where they have none); of numbers in
+    standard deviations."""
     import numpy as np
 
-    mine, theirs = (np.array(table["prediction"].to_pylist()) for table in (said, source))
-    same = np.isclose(mine, theirs, rtol=0.01, atol=0.01 * np.std(theirs)) if mine.dtype.kind == "f" else mine == theirs
-    difference = None
-    if "scores" in said.column_names and "scores" in source.column_names:
-        pair = [np.array(table["scores"].to_pylist()) for table in (said, source)]
-        difference = float(np.abs(pair[0] - pair[1]).max())
-    return {"agreement": float(same.mean()), "largest_difference": difference}
+    mine, theirs = (table["prediction"].to_pylist() for table in (said, source))
+    if isinstance(theirs[0], float):
+        apart = np.abs(np.array(mine) - np.array(theirs)) / max(float(np.std(theirs)), 1e-9)
+        return {"agreement": float((apart < 0.1).mean()), "largest_difference": float(apart.max())}
+    same = [a == b for a, b in zip(mine, theirs, strict=True)]
+    for column in ("scores", "confidence"):
+        if column in said.column_names and column in source.column_names and source[column].null_count == 0:
+            pair = [np.array(table[column].to_pylist()) for table in (said, source)]
+            return {"agreement": float(np.mean(same)), "largest_difference": float(np.abs(pair[0] - pair[1]).max())}
+    return {"agreement": float(np.mean(same)), "largest_difference": None}
 
 
 def latency(predictor: Predictor, inputs: list[dict], memory: Memory, few: int = 1) -> dict:

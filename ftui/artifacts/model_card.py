@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ftui import __version__
+from ftui import __version__, tasks
 from ftui.artifacts import exporting
 from ftui.core import languages, starters
 from ftui.core import recipe as recipes
@@ -16,12 +16,6 @@ from ftui.core.errors import UserError
 from ftui.core.home import Run, disk_use, starter_models
 from ftui.data import intake
 
-PIPELINES = {"text-classification", "token-classification", "question-answering", "text-generation", "fill-mask"}
-CLASSES = {
-    "text-classification": "AutoModelForSequenceClassification",
-    "token-classification": "AutoModelForTokenClassification",
-    "question-answering": "AutoModelForQuestionAnswering",
-}
 MOST_LABELS = 30
 
 
@@ -38,10 +32,10 @@ def write(run: Run, name: str) -> str:
 def title(run: Run) -> str:
     """The run's name, else its data and base model."""
     recipe = recipes.load(run.recipe)
-    return " ".join((run.about()["name"] or f"{_data(run, recipe.data.path)['name'].rsplit('.', 1)[0]} · {_base(recipe.model)}").split())
+    return " ".join((run.about()["name"] or f"{_data(run, recipe.data.path)['name'].rsplit('.', 1)[0]} · {base_name(recipe.model)}").split())
 
 
-def _base(model: str) -> str:
+def base_name(model: str) -> str:
     """The base model's name; of a folder of this machine the last part alone."""
     return Path(model).name if model.startswith(("/", ".", "~")) else model
 
@@ -60,7 +54,7 @@ def _facts(run: Run, name: str) -> dict[str, Any]:
     split = next((s for s in ("test", "validation") if s in report["splits"]), None)
     data = _data(run, recipe.data.path)
     written = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
-    written["model"] = _base(recipe.model)  # no path of this machine is given away
+    written["model"] = base_name(recipe.model)  # no path of this machine is given away
     for field in ("path", "validation_path", "test_path"):
         if written["data"].get(field):
             written["data"][field] = _data(run, written["data"][field])["name"]
@@ -90,9 +84,7 @@ def _head(facts: dict[str, Any]) -> dict[str, Any]:
     """What the Hub reads; a licence only where it is known."""
     recipe = facts["recipe"]
     head: dict[str, Any] = {"license": facts["licence"]} if facts["licence"] else {}
-    head["library_name"] = "transformers"
-    if recipe.task in PIPELINES:
-        head["pipeline_tag"] = recipe.task
+    head |= {"library_name": "peft" if facts["name"] == "adapter" else "transformers", "pipeline_tag": tasks.get(recipe.task).PIPELINE}
     if "/" in recipe.model and not recipe.model.startswith(("/", ".", "~")):
         head["base_model"] = recipe.model
     head["tags"] = ["ftui", facts["name"]]
@@ -105,7 +97,7 @@ def _body(facts: dict[str, Any], lang: str) -> str:
 
     recipe, card, data, results = facts["recipe"], facts["card"], facts["data"], facts["results"]
     strategy = t("strategy_" + recipe.strategy.name)
-    parts = [t("card_made", version=__version__, base=_base(recipe.model), strategy=strategy, run=facts["run"].id)]
+    parts = [t("card_made", version=__version__, base=base_name(recipe.model), strategy=strategy, run=facts["run"].id)]
     labels = card["labels"] or []
     if labels:
         shown = ", ".join(f"`{label}`" for label in labels[:MOST_LABELS]) + (" …" if len(labels) > MOST_LABELS else "")
@@ -127,7 +119,7 @@ def _body(facts: dict[str, Any], lang: str) -> str:
 
     limits = [t("card_limits_rows", rows=results["rows"])] if results else []
     limits.append(t("card_limits_length", length=card["max_length"]))
-    limits.append(t("card_limits_bias" if recipe.task == "text-classification" else "card_limits_bias_spans"))
+    limits.append(t("card_limits_bias"))
     parts += [f"## {t('card_limits')}", "\n".join(f"- {limit}" for limit in limits)]
     parts += [f"## {t('card_use')}", _use(facts)]
     licence = facts["licence"]
@@ -150,12 +142,12 @@ def _table(facts: dict[str, Any], t: Any) -> str:
 
 def _use(facts: dict[str, Any]) -> str:
     """How this form is loaded without ftui, and served with it."""
-    name, task = facts["name"], facts["recipe"].task
+    name, loader = facts["name"], tasks.get(facts["recipe"].task).MODEL
     serve = f"python -m ftui serve {facts['run'].id}" + ("" if name == "model" else f" --artefact {name}")
-    if name in ("model", "safetensors") and task in CLASSES:
+    if name in ("model", "safetensors") and facts["recipe"].ensemble is None:
         code = (
-            f"from transformers import AutoTokenizer, {CLASSES[task]}\n\n"
-            f'tokenizer = AutoTokenizer.from_pretrained("folder")\nmodel = {CLASSES[task]}.from_pretrained("folder")'
+            f"from transformers import AutoTokenizer, {loader}\n\n"
+            f'tokenizer = AutoTokenizer.from_pretrained("folder")\nmodel = {loader}.from_pretrained("folder")'
         )
         return f"```python\n{code}\n```\n\n```sh\n{serve}\n```"
     return f"```sh\n{serve}\n```"

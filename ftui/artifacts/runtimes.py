@@ -60,6 +60,17 @@ def _eager(model: Any, device: str) -> Runner:
     return run
 
 
+def pth(folder: Path, card: dict, task: Any, device: str) -> Runner:
+    """The class that config.json names, with the weights of model.pth. Nothing but tensors is unpickled."""
+    import torch
+    import transformers as library
+
+    config = library.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    model = getattr(library, config.architectures[0])(config)
+    model.load_state_dict(torch.load(folder / "model.pth", map_location="cpu", weights_only=True))
+    return _eager(model.float(), device)
+
+
 def ensemble(folder: Path, card: dict, task: Any, device: str) -> Runner:
     """Several models that vote: outputs of which the task's answers make the members' mean probability (`soft`), or the
     share of members that choose a label (`hard`); of a number the mean, or the median."""
@@ -97,11 +108,22 @@ def torchscript(folder: Path, card: dict, task: Any, device: str) -> Runner:
     """model.pt on the CPU, where it was traced; `card["inputs"]` has the order of its arguments."""
     import torch
 
-    model = torch.jit.load(str(folder / "model.pt"), map_location="cpu").eval()
+    return _graph(torch.jit.load(str(folder / "model.pt"), map_location="cpu").eval(), card["inputs"])
+
+
+def torch_export(folder: Path, card: dict, task: Any, device: str) -> Runner:
+    """model.pt2 on the CPU; `card["inputs"]` has the order of its arguments."""
+    import torch
+
+    return _graph(torch.export.load(folder / "model.pt2").module(), card["inputs"])
+
+
+def _graph(model: Any, names: list[str]) -> Runner:
+    import torch
 
     def run(batch: Any) -> list[np.ndarray]:
         with torch.inference_mode():
-            return [head.float().numpy() for head in model(*(batch[name] for name in card["inputs"]))]
+            return [head.float().numpy() for head in model(*(batch[name] for name in names))]
 
     return run
 

@@ -127,7 +127,7 @@ def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: 
 def export(
     run: str,
     format: Annotated[
-        str, typer.Option("--format", help="safetensors, adapter, onnx, onnx-int8 or torchscript")
+        str, typer.Option("--format", help="safetensors, adapter, pth, torchscript, torch-export, int8, onnx, onnx-int8, onnx-static-int8 or tensorrt")
     ] = "safetensors",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -168,6 +168,28 @@ def bundle(
             whole = bundles.packed(whole, Path(scratch) / "whole.zip")
         whole.rename(target)
     print_json({"run": found.id, "artefact": artefact, "kind": kind, "path": str(target)})
+
+
+def push(
+    run: str,
+    to: Annotated[str, typer.Option("--to", metavar="OWNER/NAME", help="the repository; made where it is not there yet")],
+    private: Annotated[bool, typer.Option("--private", help="Only you see it.")] = False,
+    artefact: ArtefactOption = "model",
+    home: HomeOption = None,
+) -> None:
+    """Upload an artefact and its model card to the Hugging Face Hub, with the token of $HF_TOKEN or `hf auth login`."""
+    from ftui import jobs
+    from ftui.artifacts import exporting, pushing
+
+    found = homes.resolve(home).run(run)
+    exporting.folder_of(found, artefact)
+    pushing.check(to)
+    job = jobs.start(found, "push", {"artefact": artefact, "to": to, "private": private})
+    code = finish(job)
+    if code == OK:
+        told = ev.last(ev.read(job.events)[0], "pushed") or {}
+        print_json({"run": found.id, "artefact": artefact, "url": told["url"]})
+    raise typer.Exit(code)
 
 
 def script(run: str, home: HomeOption = None) -> None:

@@ -20,6 +20,7 @@ WORK = {
     "train": "ftui.training.run:train",
     "evaluate": "ftui.evaluation.run:evaluate",
     "export": "ftui.artifacts.exporting:export",
+    "push": "ftui.artifacts.pushing:push",
     "serve": "ftui.serve.server:serve",
 }
 

@@ -6,6 +6,8 @@ A task module has
     INPUTS       those of them that a person gives when asking, in the order of the fields on a page
     POSITIONS    whether answers name places in a text: it is then read as it came, else as cleaned rows were
     STRATIFY     the role whose values every split should hold in equal shares, or None
+    PIPELINE     the Hub's name for what such models do
+    MODEL        transformers' Auto class that loads them
     METRICS      names of its metrics, the main one first
     check(splits, columns)                         raise UserError where these rows cannot be learned from
     counts(table)                                  [(label, number)] for the chart of labels, the most frequent first

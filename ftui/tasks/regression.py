@@ -16,6 +16,8 @@ ROLES = ("text", "number", "text_pair")
 INPUTS = texts.ROLES
 POSITIONS = False
 STRATIFY = None
+PIPELINE = "text-classification"
+MODEL = "AutoModelForSequenceClassification"
 METRICS = ("spearman", "pearson", "rmse", "mae")
 
 

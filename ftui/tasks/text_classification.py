@@ -18,6 +18,8 @@ ROLES = ("text", "label", "text_pair")
 INPUTS = texts.ROLES
 POSITIONS = False
 STRATIFY = "label"
+PIPELINE = "text-classification"
+MODEL = "AutoModelForSequenceClassification"
 METRICS = ("f1_macro", "accuracy", "f1_micro", "f1_weighted", "mcc")
 MOST_LABELS = 2000
 

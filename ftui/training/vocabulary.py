@@ -148,9 +148,14 @@ def _closed(written: dict, names: dict[int, str], kept: set[int]) -> set[int]:
         return kept
     numbers = {token: number for number, token in names.items()}
     for first, second in map(_pair, reversed(merges)):
-        if numbers.get(first + second) in kept:
+        if numbers.get(_merged(written, first, second)) in kept:
             kept |= {numbers[first], numbers[second]}
     return kept
+
+
+def _merged(written: dict, first: str, second: str) -> str:
+    """The token that two become: the sign that the second goes on within a word is lost."""
+    return first + second.removeprefix(written["model"].get("continuing_subword_prefix") or "")
 
 
 def _pair(merge: Any) -> tuple[str, str]:
@@ -171,7 +176,7 @@ def _rewritten(written: dict, names: dict[int, str], new: dict[int, int]) -> dic
             model["unk_id"] = new[model["unk_id"]]
     if model.get("merges"):
         there = {names[number] for number in new}
-        model["merges"] = [m for m in model["merges"] if {*_pair(m), "".join(_pair(m))} <= there]
+        model["merges"] = [m for m in model["merges"] if {*_pair(m), _merged(written, *_pair(m))} <= there]
     added = [{**token, "id": new[token["id"]]} for token in written["added_tokens"]]
     return {
         **written,

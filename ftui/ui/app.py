@@ -150,8 +150,9 @@ def open_address(home: Home, lang: str, query: dict[str, str]) -> tuple:
     return data, run_id, tab, go_to(tab), pulse
 
 
-def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL) -> FastAPI:
-    """The application: / leads to /en/ or /zh/, where the pages are."""
+def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL, root_path: str = "") -> FastAPI:
+    """The application: / leads to /en/ or /zh/, where the pages are. `root_path` ("/path", or none) is where a proxy shows it:
+    links of ours are relative, Gradio has to be told; in ASGI's `path` it comes first, as uvicorn puts it there."""
     app = FastAPI(title="ftui", openapi_url=None)
     web.add_routes(app, way)
 
@@ -169,6 +170,7 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL)
             app,
             page,
             path=f"/{lang}",
+            root_path=f"{root_path}/{lang}" if root_path else "",
             theme=style.theme(),
             footer_links=[],
             run_history=False,
@@ -207,6 +209,7 @@ def serve_ui(
     auth: str | None = None,
     no_auth: bool = False,
     demo: bool = False,
+    root_path: str = "",
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the pages until interrupted. `on_ready(url)` is called once they answer. Raises UserError for a taken port."""
@@ -235,10 +238,10 @@ def serve_ui(
     os.environ["FTUI_QUEUE"] = str(home.queue)  # the visitors of a demo wait in one queue
     if way.lifetime is not None:
         threading.Thread(target=_sweep, args=(home, way.lifetime), daemon=True).start()
-    application = create(home, account, way)
-    Server(uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=2)).run(
-        sockets=[listener]
-    )
+    root_path = "/" + root_path.strip("/") if root_path.strip("/") else ""
+    application = create(home, account, way, root_path)
+    options = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 2, "root_path": root_path}
+    Server(uvicorn.Config(application, **options)).run(sockets=[listener])
 
 
 def _sweep(home: Home, lifetime: float) -> None:

@@ -16,11 +16,15 @@ from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.home import Home, Run
-from ftui.ui import artefact_names, charts, pieces, serving, smaller
+from ftui.ui import artefact_names, charts, pieces, pushing, serving, smaller
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
 
 NEVER = "—"  # not measured
 WARNED = " ⚠"  # breaks its promise
+MAKING = {
+    "make_torch": [name for name in exporting.FORMATS if not name.startswith(("onnx", "tensorrt"))],
+    "make_onnx": [name for name in exporting.FORMATS if name.startswith(("onnx", "tensorrt"))],
+}
 
 # ---- handlers
 
@@ -181,14 +185,16 @@ def build(page: Page) -> View:
                 page.offer(zip_button, pack, [page.run, which, kind])
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("make_title"), t("make_note")))
-            with gr.Row():
-                buttons = {
-                    name: gr.Button(
-                        artefact_names.name(name, page.lang), elem_id=f"make-{name}", elem_classes=["fit"], visible=name != "adapter"
-                    )
-                    for name in exporting.FORMATS
-                }
+            buttons = {}
+            for heading, names in MAKING.items():
+                html(f'<div class="ft sub">{escape(t(heading))}</div>')
+                with gr.Row(elem_classes=["making"]):
+                    for name in names:
+                        buttons[name] = gr.Button(
+                            artefact_names.name(name, page.lang), elem_id=f"make-{name}", elem_classes=["fit"], visible=name != "adapter"
+                        )
         served = serving.build(page)
+        pushed = pushing.build(page)
         smaller_part = smaller.build(page)
         with gr.Row(elem_classes=["onward"]):
             back = gr.Button(t("next_run"), elem_id="next-run")
@@ -199,11 +205,11 @@ def build(page: Page) -> View:
     back.click(lambda: go_to("tune"), [], [page.tabs], **QUIET)
 
     def show_all(home: Home, lang: str, run_id: str) -> tuple:
-        return (*show(home, lang, run_id), *served.handler(home, lang, run_id))
+        return (*show(home, lang, run_id), *served.handler(home, lang, run_id), *pushed.handler(home, lang, run_id))
 
     def show_both(home: Home, lang: str, run_id: str) -> tuple:
         return (*show_all(home, lang, run_id), *smaller.show(home, lang, run_id))
 
-    everything = [*outputs, *served.outputs]
+    everything = [*outputs, *served.outputs, *pushed.outputs]
     timer.tick(page.bind(show_all), [page.run], everything, trigger_mode="once", **QUIET)
     return View(show_both, [page.run], [*everything, *smaller_part.outputs])

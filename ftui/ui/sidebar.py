@@ -263,6 +263,13 @@ def build(page: Page) -> Listed:
     return listed
 
 
+def duplicate(lang: str) -> str:
+    """On a Space: the way to one of one's own."""
+    space = os.environ.get("SPACE_ID", "")
+    address = f"https://huggingface.co/spaces/{escape(space)}?duplicate=true"
+    return f'<a href="{address}" target="_blank" rel="noopener" id="duplicate">{languages.text("duplicate_space", lang)}</a>' if space else ""
+
+
 def build_strip(page: Page) -> gr.HTML:
     """What is chosen, and the corner with language and theme."""
     other = {"en": "zh", "zh": "en"}[page.lang]
@@ -274,5 +281,5 @@ def build_strip(page: Page) -> gr.HTML:
         theme = f'<button onclick="ftui.toggleTheme()" id="switch-theme" title="{page.t("theme")}" '
         theme += f'aria-label="{page.t("theme")}">◐</button>'
         way = f'<span class="way" title="{page.t("way_" + page.way.mode + "_note")}">{page.t("way_" + page.way.mode)}</span>'
-        html(f'<h1 class="ft unseen">ftui</h1><div class="ft corner">{way}{language}{languages.LANGUAGES[other]}</button>{theme}{glossary.button(page.lang)}</div>')
+        html(f'<h1 class="ft unseen">ftui</h1><div class="ft corner">{duplicate(page.lang)}{way}{language}{languages.LANGUAGES[other]}</button>{theme}{glossary.button(page.lang)}</div>')
     return chosen

@@ -8,10 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftui import jobs, tasks
+from ftui.artifacts import exporting, measuring, model_card
 from ftui.artifacts.predicting import Predictor
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.home import Home
+from ftui.data import preparing
+from ftui.evaluation.run import score
 from tests.conftest import BAD, FILLER, GOOD, reviews, wait_for
 
 
@@ -84,6 +87,28 @@ def shows_it(home: Home, run, inputs: tuple[str, ...]) -> None:
     assert [column.value for column in columns if column.visible] == list(inputs) and start.visible
 
 
+def gives_out(run) -> None:
+    """Other forms of the model answer the run's test rows as it does."""
+    splits = preparing.prepare(recipes.load(run.recipe).data, run.home, (task := Predictor(run.model).task).ROLES, task.STRATIFY).splits
+    said = {}
+    for name in ("model", "onnx", "torchscript", "onnx-static-int8"):
+        folder = run.exports / name if name != "model" else run.model
+        if name != "model":
+            folder.mkdir(parents=True)
+            extra = exporting.FORMATS[name].make(run, folder)
+            card = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))
+            (folder / "ftui.json").write_text(json.dumps({**card, "format": name, **extra}), encoding="utf-8")
+        predictor = Predictor(folder)
+        said[name] = score(predictor, splits["test"], ev.Writer(run.training().events, 1))[1]
+        measured = measuring.agreement(said[name], said["model"])
+        promise = exporting.FORMATS["onnx" if name == "model" else name]
+        if promise.most_difference:
+            assert measured["agreement"] == 1 and measured["largest_difference"] < promise.most_difference, name
+        else:
+            assert measured["agreement"] > 0.8 and measured["largest_difference"] > 0, name
+    assert task.MODEL in model_card.write(run, "model")
+
+
 @pytest.mark.parametrize(
     ("task", "data", "given", "expected"),
     [
@@ -105,6 +130,7 @@ def test_the_whole_way(tmp_path, recipe_for, task, data, given, expected):
     table = pq.read_table(run.predictions)
     assert set(table["split"].to_pylist()) == {"validation", "test"}
     shows_it(home, run, tuple(given))
+    gives_out(run)
     answer = Predictor(run.model).predict([given])[0]
     if task == "token-classification":
         assert [(e["label"], e["text"]) for e in answer["entities"]] == expected

@@ -1,6 +1,7 @@
 """Several runs answer as one: votes are what they are called, the spread is the members', and all doors take it."""
 
 import json
+import shutil
 import statistics
 
 import numpy as np
@@ -95,3 +96,57 @@ def test_one_click_queues_further_seeds_and_the_ensemble_behind_them(trained, mo
             jobs.stop(one.training())
             wait_for(lambda one=one: jobs.state(one.training()) == ev.STOPPED)
             jobs.delete(one)
+
+
+@pytest.mark.slow
+def test_the_whole_way_through_workers_and_the_server(trained):
+    """The command line trains the other seed and the ensemble; the server answers as the predictor does."""
+    import threading
+
+    import httpx
+    import uvicorn
+
+    from ftui.serve import server as serving
+    from ftui.serve.app import create
+    from tests.conftest import cli
+
+    home = trained["home"]
+    line, _ = map(json.loads, cli("ensemble", trained["run"].id, "--seeds", "2", home=home.path).stdout.strip().splitlines())
+    run = home.run(line["run"])
+    assert len(json.loads((run.path / "ensemble.json").read_text(encoding="utf-8"))["members"]) == 2
+    server = uvicorn.Server(serving.config(create({"both": run.model}), ""))
+    listener = serving.listen("127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    asked = ["很好 喜欢 the thing", "awful 糟糕"]
+    answered = httpx.post(f"http://127.0.0.1:{listener.getsockname()[1]}/predict", json={"texts": asked}).json()["results"]
+    server.should_exit = True
+    thread.join(30)
+    expected = Predictor(run.model).predict([{"text": text} for text in asked])
+    for one, other in zip(answered, expected, strict=True):
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-6)
+
+
+def test_in_a_demo_a_visitors_own_run_can_be_a_base_and_no_one_elses(trained, toy_csv, tmp_path, monkeypatch):
+    from ftui import jobs
+    from ftui.core.access import DEMO
+    from ftui.core.home import Home
+    from ftui.data import intake
+
+    monkeypatch.setenv("FTUI_SLOTS", "0")
+    own, other = Home(tmp_path / "own"), Home(tmp_path / "other")
+    there = own.runs / trained["run"].id
+    there.parent.mkdir(parents=True)
+    shutil.copytree(trained["run"].path, there)
+
+    def wish(home):
+        data = intake.import_file(toy_csv, home)
+        return recipes.build({"model": f"run:{trained['run'].id}", "data": {"path": str(data.path)}, "training": {"max_steps": 1}})
+
+    with pytest.raises(UserError) as caught:
+        jobs.start_training(wish(other), other, way=DEMO)
+    assert caught.value.code == "run_unknown" and other.all_runs() == []
+    made = jobs.start_training(wish(own), own, way=DEMO)
+    assert recipes.load(made.recipe).model == f"run:{trained['run'].id}"
+    jobs.stop(made.training())
+    wait_for(lambda: jobs.state(made.training()) == ev.STOPPED)
