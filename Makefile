@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH ?= .work/bench
 
-.PHONY: run test test-slow check screenshots bench-artefacts bench-smaller bench-starters clean
+.PHONY: run test test-slow check screenshots bench-artefacts bench-smaller bench-starters bench-tasks clean
 
 run: .venv/installed
 	$(BIN)/python app.py
@@ -41,6 +41,9 @@ bench-smaller: .venv/installed-dev
 
 bench-starters: .venv/installed-dev
 	PYTHONPATH=. $(BIN)/python benchmarks/starters.py accuracy --rows 1000 --seeds 1
+
+bench-tasks: .venv/installed-dev
+	$(BIN)/python benchmarks/tasks.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache

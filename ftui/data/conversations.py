@@ -26,6 +26,7 @@ SPEAKERS = {
 _KEYS = (("role", "content"), ("from", "value"), ("role", "text"), ("speaker", "text"))
 
 Mended = dict[str, int]
+DROPPED = ("one_sided", "answers_empty")  # for which a whole conversation is left out
 
 
 def parsed(cell: object) -> list[tuple[str, str]] | None:
@@ -141,7 +142,7 @@ def _alternating(turns: list[tuple[str, str]], counts: Counter[str]) -> list[dic
 
 def texts(column: pa.ChunkedArray) -> list[str]:
     """Each conversation as one text."""
-    return ["\n".join(message["content"] for message in row) for row in column.to_pylist()]
+    return [" ".join(message["content"] for message in row) for row in column.to_pylist()]
 
 
 def rewritten(column: pa.ChunkedArray, function: Callable[[str], str]) -> pa.ChunkedArray:

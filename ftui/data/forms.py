@@ -205,6 +205,7 @@ _NAMES = {
     "system": [{"system", "system_prompt", "系统提示"}],
     "prompt": [{"prompt", "question", "query", "提示", "问题", "提问"}],
 }
+_TALK = [{"message", "conversation", "dialog", "dialogue", "chat", "对话", "消息"}]
 _SAID = [{"output", "completion", "response", "answer", "reply", "输出", "回答", "回复", "答案"}]
 _TAGS = [{"ner_tag", "tag", "label", "ner", "bio", "iob", "标签", "标注"}]
 
@@ -291,7 +292,8 @@ def _is_talk(name: str, column: pa.ChunkedArray) -> bool:
     if not (_is_list(column) or pa.types.is_string(column.type)):
         return False
     rows = [conversations.parsed(row) for row in column.to_pylist() if row]
-    known = [turns for turns in rows if turns and any(who in conversations.SPEAKERS for who, _ in turns)]
+    named = roles.strength(name, _TALK)
+    known = [turns for turns in rows if turns and (named or any(who in conversations.SPEAKERS for who, _ in turns))]
     return bool(rows) and len(known) >= SHARE * len(rows)
 
 

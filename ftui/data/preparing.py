@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftui.core import recipe
+from ftui.core import languages, recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.data import cleaning, forms, hub, inspecting, intake, reading, similar, values
+from ftui.data import cleaning, conversations, forms, hub, inspecting, intake, reading, similar, values
 from ftui.data.splitting import SPLITS, dated_rows, fold_rows, label_text, split_rows
 
 LABEL = "label"
@@ -80,6 +80,9 @@ def usable(
     table = dataset.table()
     columns = find_columns(table, named, roles, dataset.card()["name"])
     made, dropped = filled(table, columns, roles)
+    if len(table) and not len(made) and sum(dropped[reason] for reason in conversations.DROPPED):
+        reasons = {lang: " ".join(languages.log(f"dropped_{reason}", lang, rows=n) for reason, n in (+dropped).items()) for lang in languages.LANGUAGES}
+        raise UserError("no_conversations", name=dataset.card()["name"], reasons=reasons)
     return made, columns, dropped
 
 
@@ -144,7 +147,8 @@ def filled(
     for role in found:
         empty = made.column(role).null_count
         if empty:
-            dropped[f"empty_{role}"] += empty
+            told = sum(dropped[reason] for reason in conversations.DROPPED) if role == cleaning.TALK else 0
+            dropped[f"empty_{role}"] += empty - told
             made = made.filter(pc.is_valid(made.column(role)))
     return made, dropped
 

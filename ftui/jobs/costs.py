@@ -22,7 +22,7 @@ from ftui.core.estimate import Estimate, Rows
 from ftui.core.home import Home, starter_models
 from ftui.core.recipe import Recipe
 from ftui.core.starters import UNKNOWN
-from ftui.data import inspecting, intake, preparing, values
+from ftui.data import forms, inspecting, intake, preparing, values
 from ftui.jobs import processes, python_path, queue
 from ftui.jobs.worker import MALLOC
 
@@ -76,7 +76,7 @@ def _tokens(folder: Path, columns: tuple, roles: tuple[str, ...], tokenizer: Pat
     dataset = intake.open_dataset(folder)
     table = dataset.table()
     found = preparing.find_columns(table, dict(columns), roles, dataset.card()["name"])
-    read = table.select(sorted({column for role, column in found.items() if role not in ("label", "answers")}))
+    read = table.select(sorted({name for role, column in found.items() if role not in ("label", "answers", "flags") for name in forms.names(role, column)}))
     read = _spread(read, SAMPLE)
     texts = [" ".join(filter(None, map(values.text_of, row.values()))) for row in read.to_pylist()]
     if tokenizer is None:

@@ -9,6 +9,7 @@ A task module has
     PIPELINE     the Hub's name for what such models do
     MODEL        transformers' Auto class that loads them
     METRICS      names of its metrics, the main one first
+    STARTER      the starter model to begin with, where it is not the encoder
     check(splits, columns)                         raise UserError where these rows cannot be learned from
     counts(table)                                  [(label, number)] for the chart of labels, the most frequent first
     labels(splits)                                 what the model tells apart, in order
@@ -74,6 +75,11 @@ def inputs(task: ModuleType, columns: Container[str]) -> tuple[str, ...]:
 def speaks(task: ModuleType) -> bool:
     """Whether it is a task of a language model."""
     return hasattr(task, "scored")
+
+
+def starter(name: str) -> str:
+    """The starter model to begin with for a task."""
+    return getattr(get(name), "STARTER", "starter-encoder")
 
 
 def watched(task: ModuleType) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ PIPELINE = "text-generation"
 MODEL = "AutoModelForCausalLM"
 METRICS = ("perplexity", "perplexity_character", "rouge1", "rougeL")
 IGNORED = -100
+STARTER = "starter-lm"
 SHIFTED = True  # the logits of a token are about the next one
 PART = 60  # characters of a plain text that the model is given to go on with, for the report
 

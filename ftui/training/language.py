@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from transformers import TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
+from ftui.artifacts import writing
 from ftui.core.events import Writer
 from ftui.core.home import write_json
+from ftui.core.recipe import Language
 from ftui.training import labelled
 from ftui.training.trainer import GroupedTrainer
 
+SHOWN = 80  # characters of a question in the log
+LONGEST_SAMPLE = 48  # tokens that are written for the log
 LARGEST = 700.0  # whose exponential is still a number
 
 
@@ -74,3 +81,22 @@ def before(trainer: LanguageTrainer, splits: dict, encode: Callable[[Any], Any],
     found: dict = json.loads(kept.read_text(encoding="utf-8"))
     events.log("before_tuning", perplexity=f"{found['metrics']['perplexity']:.2f}", rows=found["rows"])
     return found
+
+
+class Samples(TrainerCallback):
+    """After every validation the model answers one of its conversations in the log, always the same one, so that one sees
+    it learn. `conversations`: rows of {"role", "content"}; of them the one with the shortest answer is taken."""
+
+    def __init__(self, task: ModuleType, conversations: list[list[dict]], tokenizer: Any, settings: Language, max_length: int, events: Writer):
+        self.given = task.prompt(min(conversations, key=lambda messages: len(messages[-1]["content"])))[0]
+        self.tokenizer, self.max_length, self.events = tokenizer, max_length, events
+        self.settings = settings.model_copy(update={"max_new_tokens": min(settings.max_new_tokens, LONGEST_SAMPLE)})
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if not state.is_world_process_zero or model is None:
+            return
+        asked = writing.Writer(getattr(model, "module", model).eval(), self.tokenizer, self.settings, self.max_length, threading.Lock())
+        (said,) = asked.write([asked.prompt(self.given)])
+        question = " ".join(self.given[-1]["content"].split())
+        question = question if len(question) <= SHOWN else question[:SHOWN] + "…"
+        self.events.log("sample_written", epoch=round(state.epoch or 0, 1), asked=question, said=" ".join(said.split()) or "–")

@@ -185,6 +185,8 @@ def train(context: Context) -> bool:
     callbacks: list[Any] = [Reporter(events, context.should_stop, rows_per_step)]
     if isinstance(recipe.strategy, recipes.Gradual):
         callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
+    if hasattr(task, "talk") and validated and recipe.language.samples != 0:
+        callbacks.append(language.Samples(task, splits["validation"]["messages"].to_pylist(), tokenizer, recipe.language, max_length, events))
     zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
     if zeros:
         callbacks.append(zeros)

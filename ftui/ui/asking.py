@@ -61,7 +61,7 @@ def predict(url: str, given: dict) -> dict:
     import httpx
 
     try:
-        answer = httpx.post(f"{url}/predict", json=given, headers=_key(), timeout=120, trust_env=False)
+        answer = httpx.post(f"{url}/predict", json=given, headers=key(), timeout=120, trust_env=False)
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
@@ -70,7 +70,7 @@ def predict(url: str, given: dict) -> dict:
     return content
 
 
-def _key() -> dict[str, str]:
+def key() -> dict[str, str]:
     """The header with the key, where the servers of this machine want one (it is in their environment as in ours)."""
     key = os.environ.get("FTUI_API_KEY")
     return {"Authorization": f"Bearer {key}"} if key else {}
@@ -98,26 +98,37 @@ def loading(seconds: float, lang: str) -> str:
     return f'<div class="ft card answer" aria-live="polite"><div class="muted">{text}</div><div class="progress wait running"><i style="width:30%"></i></div></div>'
 
 
+def request(run: Run, given: dict) -> tuple[str, dict]:
+    """(path, body) of a question as other programs send it: in OpenAI's form where one talks to the model."""
+    if hasattr(tasks.get(task_of(run)), "talk"):
+        return "/v1/chat/completions", {"messages": [{"role": "user", "content": given["text"]}], "max_tokens": 128}
+    return "/predict", given
+
+
 def snippets(run: Run, given: dict, lang: str) -> str:
     """The very question that was asked, from a terminal and from Python; each can be copied and works as it stands."""
     url = jobs.serving(run)
-    curl, python = calls(url or "http://127.0.0.1:8000", given, bool(_key()))
+    address = url or "http://127.0.0.1:8000"
+    path, sent = request(run, given)
+    curl, python = calls(address, sent, bool(key()), path)
     start = f"python -m ftui serve {run.id} --port 8000"
     note = languages.text("snippet_running" if url else "snippet_not_running", lang)
+    if path != "/predict":
+        note += " " + languages.text("snippet_openai", lang, base=f"{address}/v1")
     parts = (("start", start), ("curl", curl), ("python", python))
     return f'<div class="ft"><p class="sub">{escape(note)}</p></div>' + "".join(snippet(name, code, lang) for name, code in parts)
 
 
-def calls(address: str, given: dict, keyed: bool) -> tuple[str, str]:
+def calls(address: str, given: dict, keyed: bool, path: str = "/predict") -> tuple[str, str]:
     """(curl, Python) that ask the server at this address; each works when pasted. A key is named, never shown."""
     body = json.dumps(given, ensure_ascii=False)
-    curl = f"curl -X POST {address}/predict -H 'Content-Type: application/json'"
+    curl = f"curl -X POST {address}{path} -H 'Content-Type: application/json'"
     curl += ' -H "Authorization: Bearer $FTUI_API_KEY"' if keyed else ""
     headers = '{"Content-Type": "application/json"' + (', "Authorization": "Bearer " + os.environ["FTUI_API_KEY"]' if keyed else "") + "}"
     python = (
         ("import json\nimport os\n" if keyed else "import json\n") + "import urllib.request\n\n"
         f"given = {given!r}\n"
-        f'request = urllib.request.Request("{address}/predict", json.dumps(given).encode(), {headers})\n'
+        f'request = urllib.request.Request("{address}{path}", json.dumps(given).encode(), {headers})\n'
         "print(json.load(urllib.request.urlopen(request)))"
     )
     return f"{curl} -d {shlex.quote(body)}", python

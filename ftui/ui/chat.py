@@ -91,7 +91,7 @@ def pieces_of(url: str, request: dict) -> Iterator[str]:
 
     waiting = httpx.Timeout(10, read=180)
     try:
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**request, "stream": True}, timeout=waiting, trust_env=False) as answer:
+        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**request, "stream": True}, headers=asking.key(), timeout=waiting, trust_env=False) as answer:
             if answer.status_code != 200:
                 raise UserError("server_failed", problem=json.loads(answer.read())["error"]["message"])
             for line in answer.iter_lines():

@@ -16,7 +16,7 @@ from ftui import tasks
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_models
-from ftui.ui import charts, dividing, glossary, growing, labelling, naming, pieces, readings, sources, workshop
+from ftui.ui import charts, dividing, glossary, growing, labelling, naming, pieces, preview, readings, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
 if TYPE_CHECKING:
@@ -292,6 +292,7 @@ def build(page: Page) -> tuple[Choice, View]:
             notes = html(elem_id="data-notes")
             remove = gr.Button(t("delete_data"), size="sm", elem_id="delete-data", elem_classes=["quiet"])
         labelling.build(page, reading, notice)
+        talk = preview.build()
         mended = workshop.build(page)
         grown = growing.build(page)
         with gr.Row():
@@ -340,6 +341,7 @@ def build(page: Page) -> tuple[Choice, View]:
     form.input(page.bind(choose_task), [page.data, task, form], [reading], **LATEST)
     gr.on([picker.input for picker in pickers], page.bind(choose_columns), chosen, [reading], **LATEST)
     reading.change(page.bind(view), [*paged, *sizes], viewed, **LATEST)
+    reading.change(page.bind(preview.show), read, [talk], **LATEST)
     gr.on([search.input, number.input, mended_rows.input], page.bind(view_rows), [*paged, mended.plan, mended_rows], [table, number], **LATEST)
     mended.plan.change(page.bind(view_again), paged, seen, **LATEST)
     counted = {"fn": page.bind(view_split), "inputs": [*read, *sizes, mended.plan], "outputs": [split], **LATEST}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ftui import jobs
+from ftui import jobs, tasks
 from ftui.core import recipe
 from ftui.core.access import LOCAL, Access
 from ftui.core.home import Home, starter_models
@@ -20,7 +20,7 @@ def start(home: Home, lang: str, sample: str | None = None, way: Access = LOCAL)
     dataset = intake.import_file(file, home, name=file.name)
     guessed = inspecting.guess(dataset.table())
     data = {"path": str(dataset.path), "columns": guessed["columns"]}
-    made = recipe.build({"task": guessed["task"], "data": data, "strategy": {"name": "full"}})
+    made = recipe.build({"task": guessed["task"], "model": tasks.starter(guessed["task"]), "data": data, "strategy": {"name": "full"}})
     return dataset.id, jobs.start_training(made, home, way=way).id, go_to("log")
 
 

@@ -15,6 +15,7 @@ from ftui.artifacts import bundles, exporting
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import artefact_names, charts, pieces, pushing, serving, smaller
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
@@ -132,6 +133,10 @@ def points(cards: dict[str, dict | None], lang: str) -> list[dict]:
 
 def make(home: Home, lang: str, run_id: str, format: str) -> tuple:
     """Start an export; the timer shows when it is done. (notice, timer)"""
+    try:
+        exporting.check(home.run(run_id), format)
+    except UserError as problem:
+        return pieces.error(problem, lang), gr.Timer(active=False)
     job = jobs.start(home.run(run_id), "export", {"format": format})
     return _progress(job, True, lang), gr.Timer(active=True)
 

@@ -87,7 +87,8 @@ def _one(run: Run, job: Job, state: str, lang: str) -> str:
         url = ready["url"]
         address = f'<b class="url">{escape(url)}</b>'
         given = asking.body(dict.fromkeys(asking.inputs(run), languages.text("serving_example", lang)))
-        parts = zip(("curl", "python"), asking.calls(url, given, bool(ready.get("key"))), strict=True)
+        path, sent = asking.request(run, given)
+        parts = zip(("curl", "python"), asking.calls(url, sent, bool(ready.get("key")), path), strict=True)
         code = "".join(asking.snippet(kind, code, lang) for kind, code in parts)
         calls = f'<details class="more"><summary>{escape(languages.text("serving_calls", lang))}</summary>{code}</details>'
     stopping = languages.text("serving_stop", lang)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from ftui.core import languages
+from ftui import tasks
+from ftui.core import languages, starters
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home
@@ -26,6 +27,7 @@ SAMPLES = {  # kind -> a file in Chinese, and one in English
     "text-regression": ("zh_scores.csv", "en_scores.csv"),
     "token-classification": ("zh_entities.jsonl", "en_entities.conll"),
     "question-answering": ("zh_questions.json", "en_questions.csv"),
+    "text-generation": ("zh_chat.jsonl", "en_chat.jsonl"),
 }
 TELL_ROWS = 50_000  # a file with fewer is there before anybody could read how far it is
 _SPLITS = {
@@ -55,12 +57,14 @@ def _samples(lang: str) -> str:
     """The samples of all tasks as buttons: one looks at it, the one beside it trains at once."""
     rows = []
     for task, files in SAMPLES.items():
-        buttons = ""
+        buttons, trains = "", task not in tasks.TASKS or tasks.starter(task) in starters.names()
         for name, words in zip(files, ("sample_zh", "sample_en"), strict=True):
             label, stem = languages.text(words, lang), name.partition(".")[0]
             hint = escape(languages.text("sample_train", lang, task=readings.task_name(task, lang), sample=label))
             buttons += f'<span class="sample"><button data-pick="{name}" id="sample-{stem}">{label}</button>'
-            buttons += f'<button data-pick="train:{name}" id="train-{stem}" class="go" title="{hint}" aria-label="{hint}">▶</button></span>'
+            if trains:
+                buttons += f'<button data-pick="train:{name}" id="train-{stem}" class="go" title="{hint}" aria-label="{hint}">▶</button>'
+            buttons += "</span>"
         rows.append(f"<dt>{readings.task_name(task, lang)}</dt><dd>{buttons}</dd>")
     return f'<dl class="ft samples">{"".join(rows)}</dl>'
 

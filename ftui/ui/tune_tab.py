@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from ftui import jobs
+from ftui import jobs, tasks
 from ftui.core import advice, base_models, languages, recipe, starters
 from ftui.core.access import LOCAL, Access
 from ftui.core.base_models import Known
@@ -212,6 +212,13 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
     return line, gr.HTML(visible=False), gr.Column(visible=True), earlier, about, *previewed
 
 
+def suit(home: Home, lang: str, reading: str, model: str | None, before: str) -> tuple:
+    """(model, task): with another task than `before` comes its starter model, where that of the one before was chosen."""
+    task = readings.read(reading).task
+    wanted = tasks.starter(task)
+    return wanted if model == tasks.starter(before) and wanted in starters.names() else gr.skip(), task
+
+
 def earlier_runs(home: Home, lang: str) -> dict:
     """The list of runs to start from, newest first; unseen where there are none."""
     choices = []
@@ -290,6 +297,10 @@ def build(page: Page, choice: Choice) -> View:
     gr.on([control.input for control in ordered], seen, inputs, previewed, **LATEST)
     asked = {"fn": described, "inputs": [page.data, choice.reading, controls["model"]], "outputs": [about]}
     controls["model"].input(**asked, **LATEST).then(seen, inputs, previewed, **QUIET)
+
+    last = gr.State(next(iter(tasks.TASKS)))
+    suited = choice.reading.change(page.bind(suit), [choice.reading, controls["model"], last], [controls["model"], last], **QUIET)
+    suited.then(**asked, **QUIET).then(seen, inputs, previewed, **QUIET)
 
     paste, read, upload, told = loading
     taken = [told, *chosen, *ordered]

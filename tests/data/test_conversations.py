@@ -94,4 +94,4 @@ def test_the_workshop_rewrites_each_message():
     table = pa.table({"row": [0, 1], "messages": pa.array([SAID, [{"role": "user", "content": "<b></b>"}, SAID[1]]], conversations.TYPE)})
     (outcome,) = cleaning.run(table, build_steps([{"name": "strip_html"}]))
     assert outcome.table["messages"].to_pylist() == [SAID] and outcome.dropped.tolist() == [1]
-    assert cleaning.texts(table)[0] == "Hi\nHello"
+    assert cleaning.texts(table)[0] == "Hi Hello"

@@ -109,6 +109,8 @@ def test_the_whole_way(talker):
     best = min(one["validation_perplexity"] for one in curve)
     assert report["best"]["value"] == pytest.approx(best), "the lowest perplexity is the best"
     assert report["splits"]["validation"]["metrics"]["perplexity"] == pytest.approx(best, rel=1e-3), "training and report measure the same"
+    said = [e["params"]["said"] for e in events if e["type"] == "log" and e["key"] == "sample_written"]
+    assert len(said) == len(curve) and said[-1].startswith("你好，我是") and said[0] != said[-1], "one sees it learn"
     assert report["splits"]["test"]["written"] == 2 and test["rougeL"] > 0.5
 
 
@@ -155,3 +157,51 @@ def test_the_server_speaks_as_openai_does(talker):
     for bad in ({"messages": []}, {"messages": [{"role": "tool", "content": "x"}]}, {**asked, "temperature": 3}, {**asked, "n": 2}):
         refused = client.post("/v1/chat/completions", json=bad)
         assert refused.status_code == 422 and set(refused.json()["error"]) == {"code", "message", "hint"}
+
+
+def test_what_the_page_shows_works_when_pasted(talker):
+    """curl and Python in OpenAI's form, against a server that listens."""
+    import subprocess
+    import sys
+    import threading
+
+    import uvicorn
+
+    from ftui.serve.app import create
+    from ftui.ui import asking
+    from tests.conftest import wait_for
+
+    run = talker[0]
+    server = uvicorn.Server(uvicorn.Config(create({"model": run.model}), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        path, body = asking.request(run, {"text": "7 号说'什么'？"})
+        assert path == "/v1/chat/completions"
+        curl, python = asking.calls(f"http://127.0.0.1:{port}", {**body, "temperature": 0}, False, path)
+        for command in (["bash", "-c", curl + " -s"], [sys.executable, "-c", python]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+            assert "你好，我是" in done.stdout and "chat.completion" in done.stdout
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_the_command_line_answers(talker, capsys, monkeypatch):
+    from ftui import __main__ as command
+
+    run = talker[0]
+    monkeypatch.setattr("sys.argv", ["ftui", "predict", run.id, "7 号说什么？", "--home", str(run.home.path)])
+    assert command.main() == 0
+    assert capsys.readouterr().out.startswith("你好，我是")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_cannot_be_exported_is_said_before_anything_starts(talker, lang):
+    from ftui.ui import export_tab
+
+    said, timer = export_tab.make(talker[0].home, lang, talker[0].id, "onnx")
+    assert {"en": "cannot be exported as onnx", "zh": "不能导出为 onnx"}[lang] in said and not timer.active
+    assert not talker[0].jobs("export")

@@ -24,7 +24,8 @@ def test_nothing_is_odd_about_a_sample_and_its_recipe_stands(home, name):
     assert "warn" not in findings and "bad" not in findings and "needs a column" not in findings
     made = tune_tab.make_recipe(home, data_id, reading, (0.2, 0.1), tuple(VALUES))
     assert made.task == readings.read(reading).task and made.data.columns == readings.read(reading).columns
-    assert tune_tab.show(home, "en", data_id, reading, 0.2, 0.1, *VALUES)[0].count("→") == 1
+    shown = tune_tab.show(home, "en", data_id, reading, 0.2, 0.1, *VALUES)[0]
+    assert shown.count("→") == (len(made.data.columns) > 1), "what is learned from what; of texts alone nothing but themselves"
 
 
 def test_another_task_has_other_columns_and_says_what_it_lacks(home, dataset):

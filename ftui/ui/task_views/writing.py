@@ -46,7 +46,7 @@ def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure
     """Charts of one split by their place on the page."""
     turns = [(str(one["turn"]), one["loss"], one["answers"]) for one in part["by_turn"]]
     lengths = [(one["name"], one["rougeL"], one["rows"]) for one in part["by_length"]]
-    by_turn = _bars(turns, "axis_turn", "axis_mean_loss", lang) if len(turns) > 1 else None
+    by_turn = _bars(turns, "axis_turn", "axis_mean_loss", lang)
     return {"errors": by_turn, "classes": _bars(lengths, "axis_reference_length", "metric_rougeL", lang, 1.05)}
 
 
