@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
-from ftui import jobs
+from ftui import jobs, tasks
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.errors import UserError
@@ -14,6 +14,7 @@ from ftui.jobs.following import Following
 from ftui.ui import charts, pieces
 
 RISE = 1.05  # how far above its lowest value the validation loss may be before it counts as having turned
+LOST = 0.05  # of the best score: on few validation rows one answer is as much
 AFTER = 2  # evaluations above the lowest that make it so
 
 
@@ -45,12 +46,29 @@ def _turned(run: Run, follow: Following, lang: str) -> str:
     if found is None:
         return ""
     step, low, last = found
-    sentence = languages.text("overfits", lang, step=step, low=pieces.number(low), last=pieces.number(last))
+    held = holds(run, follow)
+    key = "surer" if held else "overfits"
+    sentence = languages.text(key, lang, step=step, low=pieces.number(low), last=pieces.number(last))
     best = _report(run).get("best") or {}
     if best:
         key = "overfit_best_kept" if best.get("value") is not None else "overfit_last_kept"
         sentence += " " * (lang == "en") + languages.text(key, lang, step=best["step"])
-    return f'<p class="outcome warn"><i aria-hidden="true">!</i> {escape(sentence)}</p>'
+    mark = "" if held else '<i aria-hidden="true">!</i> '
+    return f'<p class="outcome{"" if held else " warn"}">{mark}{escape(sentence)}</p>'
+
+
+def holds(run: Run, follow: Following) -> bool:
+    """Whether the main score on the validation rows is still about as good as it ever was."""
+    try:
+        task = jobs.summary(run)["task"]
+    except UserError:
+        return False
+    curves = follow.curves()
+    for name in tasks.get(task).METRICS:
+        points = curves.get(f"validation_{name}")
+        if points is not None and name not in tasks.LOWER:
+            return bool(points[-1, 1] >= points[:, 1].max() - LOST)
+    return False
 
 
 def overfitted(follow: Following) -> tuple[int, float, float] | None:

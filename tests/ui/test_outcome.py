@@ -31,6 +31,17 @@ def test_a_loss_that_falls_or_wavers_is_none(home: Home, running):
     assert outcome.overfitted(follow(job)) is None
 
 
+def test_a_score_that_holds_is_no_overfitting(home: Home, running):
+    run, job, events = running
+    validated(events, LOSSES)
+    for step, score in ((30, 0.8), (50, 0.79)):
+        events.metric(step, 5, {"validation_f1_macro": score})
+    told = outcome.told(run, follow(job), ev.RUNNING, "en")
+    assert "the score has held" in told and "overfitting" not in told
+    events.metric(60, 6, {"validation_f1_macro": 0.7})
+    assert "overfitting" in outcome.told(run, follow(job), ev.RUNNING, "en")
+
+
 def test_which_checkpoint_is_kept(home: Home, running):
     run, job, events = running
     validated(events, LOSSES)
