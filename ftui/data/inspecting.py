@@ -12,6 +12,7 @@ from ftui.data import forms, roles, values
 from ftui.data.splitting import label_text
 
 SAMPLE = 4000
+SENTENCE = 12  # characters: values that are longer on average are no names of users, dates or ids
 BINS = 30
 _CUT = 50_000  # characters of one text that are tokenised; the rest is reckoned from them
 
@@ -83,12 +84,13 @@ def _look(name: str, column: pa.ChunkedArray) -> Column | None:
 
 def _text_score(column: Column) -> float:
     hint = roles.strength(column.name, roles.TEXT)
-    if column.kind != "text" or (roles.is_neither(column.name) and not hint):
+    neither = roles.is_neither(column.name) and not hint
+    if column.kind != "text" or (neither and column.length < SENTENCE):
         return 0.0
     varied = column.distinct / column.filled
     if not hint and (varied < 0.1 or column.length < 3):
         return 0.0
-    return (hint + min(column.length, 60) / 60 + varied) * column.share
+    return (hint + min(column.length, 60) / 60 + varied) * column.share * (0.5 if neither else 1)  # 用户说了啥: sentences all the same
 
 
 def _label_score(column: Column) -> float:

@@ -220,10 +220,10 @@ def build(page) -> tuple[gr.HTML, gr.Dropdown]:
                             )
                             open_ = gr.Button(t("source_use"), size="sm", elem_id="source-use")
             with gr.Column(scale=2, min_width=260):
-                html(pieces.heading(t("no_file_title"), t("no_file_text")))
-                samples = pickable(_samples(page.lang), elem_id="samples")
+                html(pieces.heading(t("no_file_title"), t("no_file_text")), elem_classes=["no-file"])
+                samples = pickable(_samples(page.lang), elem_id="samples", elem_classes=["no-file"])
                 demo.button(page, "demo-data")
-                html(f'<div class="ft sub">{t("demo_note")}</div>')
+                html(f'<div class="ft sub">{t("demo_note")}</div>', elem_classes=["no-file"])
                 earlier = gr.Dropdown(label=t("earlier_data"), choices=[], value=None, visible=False, elem_id="earlier-data")
     notice = html(elem_id="data-notice")
 
