@@ -99,6 +99,12 @@
     setTimeout(() => { button.textContent = words; }, 1500);
   });
 
+  // Gradio opens a list when its field gets the focus: after Escape the field still has it, and a click would do nothing.
+  addEventListener("pointerdown", (event) => {
+    const field = event.target.closest?.(".wrap-inner")?.querySelector("input[aria-autocomplete]");
+    if (field && field === document.activeElement && field.getAttribute("aria-expanded") !== "true") field.blur();
+  }, { capture: true });
+
   // A "Why?" closes with Escape, or when something else is clicked; a dialog also by a click beside it.
   const closeAnswers = (but) => document.querySelectorAll("details.why[open]").forEach((open) => { if (open !== but) open.open = false; });
   addEventListener("keydown", (event) => {

@@ -22,6 +22,9 @@ def test_named_entities_from_the_sample_to_an_answer(ui, open_page, toy_model):
     expect(page.locator("#data-findings")).to_contain_text("“Question answering” needs a column for: question, context, answer.")
     expect(page.locator("#third-column")).to_be_visible()
     page.locator("#task input").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option", name="Named entities")).to_be_hidden()
+    page.locator("#task input").click()  # opens it again
     page.get_by_role("option", name="Named entities").click()
     expect(page.locator("#third-column")).to_be_hidden()
     expect(page.locator("#data-findings")).not_to_contain_text("needs a column")
