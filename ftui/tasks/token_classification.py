@@ -155,7 +155,8 @@ def _entities(text: str, tokens: dict[tuple[int, int], tuple[int, str, float]]) 
                 entities[-1].update(end=max(end, entities[-1]["end"]))
                 entities[-1]["text"] = text[entities[-1]["start"] : entities[-1]["end"]]
                 continue
-            start = entities[-1]["end"]
+            rest = text[entities[-1]["end"] : end]
+            start = end - len(rest.lstrip())
         if start < end:
             score = sum(tokens[place][2] for place in places[first:after]) / (after - first)
             entities.append({"label": label, "start": start, "end": end, "text": text[start:end], "score": score})

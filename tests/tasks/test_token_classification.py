@@ -129,3 +129,9 @@ def test_rows_without_entities_are_refused():
     with pytest.raises(UserError) as caught:
         task.check({"train": table(("没有", []))}, {"spans": "实体"})
     assert caught.value.code == "no_entities"
+
+
+def test_an_entity_that_shares_a_word_with_the_one_before_begins_at_the_next_word():
+    tokens = {(0, 5): (1, "B-PLACE", 1.0), (5, 9): (1, "B-ORG", 1.0), (9, 18): (1, "I-ORG", 1.0)}
+    found = task._entities("Northgate Hospital", tokens)
+    assert [(e["label"], e["text"]) for e in found] == [("PLACE", "Northgate"), ("ORG", "Hospital")]
