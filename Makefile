@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH ?= .work/bench
 
-.PHONY: run test test-slow check screenshots bench-artefacts bench-smaller bench-starters bench-tasks clean
+.PHONY: run test test-slow check screenshots bench bench-artefacts bench-smaller bench-starters bench-tasks clean
 
 run: .venv/installed
 	$(BIN)/python app.py
@@ -30,6 +30,9 @@ check: .venv/installed-dev
 
 screenshots: .venv/installed-dev
 	$(BIN)/python benchmarks/screenshots.py
+
+bench: .venv/installed-dev
+	PYTHONPATH=. $(BIN)/python benchmarks/training.py
 
 bench-artefacts: .venv/installed-dev
 	$(BIN)/python -m benchmarks.artefacts make --home $(BENCH) --minutes 60

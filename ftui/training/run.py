@@ -67,6 +67,7 @@ def train(context: Context) -> bool:
     from ftui.training import (
         adapters,
         distilling,
+        dropout,
         features,
         first_token,
         language,
@@ -75,6 +76,7 @@ def train(context: Context) -> bool:
         rates,
         strategies,
         thawing,
+        used_tokens,
     )
     from ftui.training.timing import Watch
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
@@ -93,6 +95,7 @@ def train(context: Context) -> bool:
     if settings.gradient_checkpointing and recipe.strategy.name == "lora":
         model.enable_input_require_grads()
     model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
+    dropout.apply(model)
     adapters.remember(model, recipe.strategy, run.checkpoints)
     trained, total = strategies.trained_share(model)
     learning_rate = recipe.learning_rate(total)
@@ -190,6 +193,7 @@ def train(context: Context) -> bool:
     zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
     if zeros:
         callbacks.append(zeros)
+    used = None if zeros or settings.fp16 else used_tokens.apply(model, encoded["train"])
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
     kind: Any = functools.partial(language.LanguageTrainer, shifted=task.SHIFTED) if speaks else GroupedTrainer
@@ -212,6 +216,7 @@ def train(context: Context) -> bool:
         lengths=lengths,
         shares=rates.shares(model, recipe.strategy),
         features=cached,
+        used=used,
         rows=settings.per_device_train_batch_size,
         halved=lambda rows: events.log("halved", level="warning", rows=rows),
     )
@@ -253,6 +258,8 @@ def train(context: Context) -> bool:
             model = adapters.merge(model, folder / "adapter", whole)
         if zeros:
             zeros.apply(model)
+        if used:
+            used_tokens.undo(model, used)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         card = {"version": 1, "task": recipe.task, "labels": labels, "asked": tasks.inputs(task, prepared.columns), "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}

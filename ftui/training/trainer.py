@@ -16,6 +16,7 @@ from ftui.core.events import Writer
 from ftui.training import microbatches, rates
 from ftui.training.batching import LengthGroupedBatches, TokenBatches
 from ftui.training.features import Features
+from ftui.training.used_tokens import UsedTokens
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
 TELL_EVERY = 0.5
@@ -29,7 +30,8 @@ class GroupedTrainer(Trainer):
     """Trains in batches of like length (`lengths`: tokens of each training row); weights may learn at different rates
     (`shares`: see rates.shares). A batch is computed in parts of at most `tokens` tokens and `rows` rows; where memory
     runs out, in parts of half the size from then on (`halved` is then called with the new number of rows). With `features`
-    the model reads states of the frozen part that were computed before (features.py)."""
+    the model reads states of the frozen part that were computed before (features.py); with `used` it learns the embeddings
+    of tokens that occur (used_tokens.py)."""
 
     def __init__(
         self,
@@ -40,9 +42,11 @@ class GroupedTrainer(Trainer):
         rows: int | None = None,
         halved: Callable[[int], None] | None = None,
         features: Features | None = None,
+        used: UsedTokens | None = None,
         **options: Any,
     ):
         super().__init__(*args, **options)
+        self.used = used
         self.lengths = lengths
         self.shares = shares
         self.features = features
@@ -61,7 +65,21 @@ class GroupedTrainer(Trainer):
             decaying = self.get_decay_parameter_names(model)
             made = rates.groups(learning, self.shares, options["lr"], self.args.weight_decay, decaying)
             self.optimizer = kind(made, **options)
-        return super().create_optimizer(model)
+        optimizer = super().create_optimizer(model)
+        if self.used:
+            optimizer.register_step_post_hook(self.used.decay)
+        return optimizer
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """The norm of the gradients. On a CPU the fused AdamW shortens them as it reads them, which saves a pass over memory."""
+        optimizer = getattr(self.optimizer, "optimizer", self.optimizer)  # as accelerate wraps it
+        if self.args.device.type != "cpu" or not optimizer.defaults.get("fused") or self.accelerator.scaler is not None:
+            return super()._clip_grad_norm(model)
+        import torch
+
+        norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+        optimizer.grad_scale = ((norm + 1e-6) / self.args.max_grad_norm).clamp(min=1.0)
+        return norm
 
     def get_train_dataloader(self) -> Any:
         """Its batches are cut in parts; those of an evaluation are not."""
