@@ -60,7 +60,7 @@ def build(page: Page) -> Controls:
     t = page.t
     with gr.Accordion(t("naming_title"), open=False, visible=False, elem_id="naming", elem_classes=["sheet"]) as section:
         html(pieces.heading("", t("naming_note")))
-        names = gr.Textbox("", show_label=False, lines=4, max_lines=10, container=False, elem_id="label-names")
+        names = gr.Textbox("", label=t("naming_title"), show_label=False, lines=4, max_lines=10, container=False, elem_id="label-names")
         give = gr.Button(t("naming_give"), size="sm", elem_id="name-labels")
         notice = html(elem_id="naming-notice")
     return Controls(section, names, give, notice)
