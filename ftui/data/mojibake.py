@@ -6,6 +6,10 @@ import re
 from ftui.data.encodings import is_common
 
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
+_BEYOND = re.compile("[^\x00-\u2122]")
+# Without one of these nothing looks misread to ftfy: all that it looks for has a letter with an accent, a Greek or Cyrillic
+# letter, a line of a box or an odd sign in it. Dashes, quotes, dots, fullwidth signs and hanzi alone are well.
+_ODD = re.compile("[\x80-\xb6\xb8-\u1fff\u2020\u2021\u2030\u2044\u20a0-\u2bff\ue000-\uf8ff\ufb00-\ufb06\ufffd]")
 LOST = re.compile(r"\ufffd|锟斤|烫烫烫|屯屯屯")  # what it said cannot be known any more
 
 
@@ -44,8 +48,7 @@ def _utf8_read_as_gbk(text: str) -> str | None:
 
 
 def _gbk_read_as_latin(text: str) -> str | None:
-    foreign = _FOREIGN.findall(text)
-    if len(foreign) < 4 or any(c > "\u2122" for c in foreign):
+    if _BEYOND.search(text) or len(_FOREIGN.findall(text)) < 4:
         return None
     for codec in ("latin-1", "cp1252"):
         try:
@@ -59,6 +62,8 @@ def _gbk_read_as_latin(text: str) -> str | None:
 
 
 def _western(text: str) -> str:
+    if not _ODD.search(text):
+        return text
     fix, is_bad = _ftfy()
     return fix(text) if is_bad(text) else text
 

@@ -24,6 +24,7 @@ PHONE = re.compile(
     r"|(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}"  # North America
     r")(?![\dA-Za-z])"
 )
+MANY_DIGITS = re.compile(r"\+|\d(?:\D{0,2}\d){9}")  # every phone number has one of these in it
 LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 INVISIBLE = re.compile("[\u200b\u2060\ufeff]+")
 ENDS = re.compile(r"\A\s+|\s+\Z")

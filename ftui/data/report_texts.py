@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftui.data import mojibake, patterns
+from ftui.data import characters, mojibake, patterns
 
 if TYPE_CHECKING:
     from ftui.data.report import Finding, Sheet
 
-MOST_TOKENISED = 20_000
-_SCRIPTS = {
-    "han": patterns.HANZI.pattern,
-    "kana": "[\u3040-\u30ff]",
-    "hangul": "[\uac00-\ud7af]",
-    "cyrillic": "[\u0400-\u04ff]",
-    "arabic": "[\u0600-\u06ff]",
-    "latin": "[A-Za-z\u00c0-\u024f]",
+MOST_TOKENISED = 10_000
+TOKENISED_AT_ONCE = 1000
+_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
+_SCRIPTS = {  # Japanese has hanzi as well, so its own letters count more; a Latin word is worth about as much as a hanzi
+    "han": (_HAN, 1),
+    "kana": (((0x3040, 0x30FF),), 4),
+    "hangul": (((0xAC00, 0xD7AF),), 1),
+    "cyrillic": (((0x0400, 0x04FF),), 1),
+    "arabic": (((0x0600, 0x06FF),), 1),
+    "latin": (((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F)), 0.25),
 }
 
 
@@ -42,14 +44,18 @@ def markup(sheet: Sheet) -> Iterator[Finding]:
 
 
 def addresses(sheet: Sheet) -> Iterator[Finding]:
-    for kind, pattern in (("urls", patterns.URL), ("emails", patterns.EMAIL), ("phones", patterns.PHONE)):
-        rows = sheet.matching(pattern.search(text) is not None for text in sheet.texts)
+    for kind, pattern, may in (
+        ("urls", patterns.URL, lambda text: "://" in text or "www." in text.lower()),
+        ("emails", patterns.EMAIL, lambda text: "@" in text),
+        ("phones", patterns.PHONE, patterns.MANY_DIGITS.search),
+    ):
+        rows = sheet.matching(bool(may(text)) and pattern.search(text) is not None for text in sheet.texts)
         yield _finding(kind, "info", rows, f"mask_{kind}")
 
 
 def white_space(sheet: Sheet) -> Iterator[Finding]:
-    odd = (patterns.ENDS, patterns.SPACES, patterns.INVISIBLE)
-    rows = sheet.matching(any(p.search(text) for p in odd) for text in sheet.texts)
+    odd = re.compile(f"{patterns.SPACES.pattern}|{patterns.INVISIBLE.pattern}")
+    rows = sheet.matching(text != text.strip() or odd.search(text) is not None for text in sheet.texts)
     yield _finding("white_space", "info", rows, "whitespace")
 
 
@@ -66,48 +72,34 @@ def width(sheet: Sheet) -> Iterator[Finding]:
 
 def scripts(sheet: Sheet) -> Iterator[Finding]:
     """Languages, told by their script, where there is more than one."""
-    found = [_script(text) for text in sheet.texts]
-    counts = Counter(script for script in found if script)
-    if len(counts) < 2:
+    names = list(_SCRIPTS)
+    weight = characters.counts(sheet.texts, [characters.table(*ranges) for ranges, _ in _SCRIPTS.values()]) * [share for _, share in _SCRIPTS.values()]
+    best, there = weight.argmax(axis=1), weight.any(axis=1)
+    numbers = np.bincount(best[there], minlength=len(names))
+    if (numbers > 0).sum() < 2:
         return
-    main = counts.most_common(1)[0][0]
-    other = [script is not None and script != main for script in found]
-    if sum(other) >= 0.005 * len(found):
-        params = {f"n_{script}": counts[script] for script in _SCRIPTS}
-        yield _finding("languages_han" if main == "han" else "languages", "info", sheet.matching(np.array(other, bool)), **params)
-
-
-def _script(text: str) -> str | None:
-    counts = {name: len(pattern.findall(text)) for name, pattern in _script_patterns().items()}
-    counts["kana"] *= 4  # Japanese has hanzi as well
-    counts["latin"] /= 4  # a word is worth about as much as a hanzi
-    best = max(counts, key=counts.__getitem__)
-    return best if counts[best] else None
-
-
-@functools.cache
-def _script_patterns() -> dict:
-    import re
-
-    return {name: re.compile(pattern) for name, pattern in _SCRIPTS.items()}
+    main = int(numbers.argmax())
+    other = there & (best != main)
+    if other.sum() >= 0.005 * len(other):
+        params = {f"n_{name}": int(n) for name, n in zip(names, numbers, strict=True)}
+        yield _finding("languages_han" if names[main] == "han" else "languages", "info", sheet.matching(other), **params)
 
 
 def traditional(sheet: Sheet) -> Iterator[Finding]:
     """Rows with traditional characters among rows with simplified ones."""
-    only = _traditional_only()
-    hanzi = [len(patterns.HANZI.findall(text)) for text in sheet.texts]
-    mine = [n > 0 and sum(c in only for c in text) >= max(1, 0.1 * n) for n, text in zip(hanzi, sheet.texts, strict=True)]
-    if 0 < sum(mine) < 0.7 * sum(n > 0 for n in hanzi):
-        yield _finding("traditional", "info", sheet.matching(np.array(mine, bool)), "simplify_chinese")
+    hanzi, only = characters.counts(sheet.texts, [characters.table(*_HAN), _traditional_only()]).T
+    mine = (hanzi > 0) & (only >= np.maximum(1, 0.1 * hanzi))
+    if 0 < mine.sum() < 0.7 * (hanzi > 0).sum():
+        yield _finding("traditional", "info", sheet.matching(mine), "simplify_chinese")
 
 
 @functools.cache
-def _traditional_only() -> frozenset[str]:
+def _traditional_only() -> np.ndarray:
     import opencc
 
     every = "".join(map(chr, range(0x4E00, 0xA000)))
     converted = opencc.OpenCC("t2s").convert("\n".join(every)).split("\n")
-    return frozenset(before for before, after in zip(every, converted, strict=True) if before != after)
+    return characters.table(*((ord(before), ord(before)) for before, after in zip(every, converted, strict=True) if before != after))
 
 
 def tokens(sheet: Sheet) -> Iterator[Finding]:
@@ -122,15 +114,18 @@ def tokens(sheet: Sheet) -> Iterator[Finding]:
     unknown = next((i for i in map(tokenizer.token_to_id, ("[UNK]", "<unk>")) if i is not None), None)
     count = min(len(sheet.texts), MOST_TOKENISED)
     chosen = np.linspace(0, len(sheet.texts) - 1, count).astype(np.int64)
-    encoded = tokenizer.encode_batch_fast([sheet.texts[i][:50_000] for i in chosen])
-    lengths = np.array([len(one.ids) for one in encoded])
+    lengths, strange = np.zeros(count, np.int64), np.zeros(count, bool)
+    for start in range(0, count, TOKENISED_AT_ONCE):
+        some = chosen[start : start + TOKENISED_AT_ONCE]
+        for i, one in enumerate(tokenizer.encode_batch_fast([sheet.texts[j][:50_000] for j in some]), start):
+            ids = one.ids
+            lengths[i] = len(ids)
+            strange[i] = unknown is not None and ids.count(unknown) > 0.5 * max(len(ids) - 2, 1)
     long = sheet.rows[chosen[lengths > sheet.max_length]]
     share = f"{len(long) / count:.1%}"
     params = {"share": share, "limit": sheet.max_length, "p95": int(np.ceil(np.percentile(lengths, 95))), "looked_at": count}
     yield _finding("truncated", "info", long, **params)
-    if unknown is not None:
-        strange = [one.ids.count(unknown) > 0.5 * max(len(one.ids) - 2, 1) for one in encoded]
-        yield _finding("unknown_tokens", "warn", sheet.rows[chosen[np.array(strange, bool)]], looked_at=count)
+    yield _finding("unknown_tokens", "warn", sheet.rows[chosen[strange]], looked_at=count)
 
 
 def short(sheet: Sheet) -> Iterator[Finding]:

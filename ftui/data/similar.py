@@ -82,25 +82,31 @@ def _similar(texts: list[str], threshold: float) -> np.ndarray:
     pairs, equal = pairs[equal >= threshold - _SLACK], equal[equal >= threshold - _SLACK]
     if len(pairs) > _MOST_COMPARED:
         return pairs[equal >= threshold]
-    kept, last, mine = [], -1, set()
-    for a, b in pairs.tolist():  # sorted by a; few sets at a time, or they would take more memory than all the rest
-        if a != last:
-            last, mine = a, _pieces(texts[a])
-        kept.append(_share(mine, _pieces(texts[b])) >= threshold)
-    return pairs[np.array(kept, bool)]
+    if not len(pairs):
+        return pairs
+    return pairs[_shares(texts, pairs) >= threshold]
 
 
 def _parts(pairs: np.ndarray) -> list[np.ndarray]:
     return np.array_split(pairs, max(1, len(pairs) // 100_000))
 
 
-def _pieces(text: str) -> set[str]:
-    return {text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1)}
+def _shares(texts: list[str], pairs: np.ndarray) -> np.ndarray:
+    """(P,) how much of their pieces the texts of each pair share, from 0 to 1."""
+    from scipy.sparse import csr_array
 
-
-def _share(a: set[str], b: set[str]) -> float:
-    both = len(a & b)
-    return both / (len(a) + len(b) - both)
+    used, places = np.unique(pairs, return_inverse=True)
+    pairs = places.reshape(pairs.shape)
+    columns, counts = zip(*(_hashed([texts[i] for i in part]) for part in np.array_split(used, len(used) // 10_000 + 1)), strict=True)
+    columns, ends = np.concatenate(columns), np.cumsum(np.concatenate([[0], *counts]))
+    has = csr_array((np.ones(len(columns), np.int8), (columns >> np.uint32(1)).astype(np.int32), ends), shape=(len(used), 2**31))
+    has.sum_duplicates()
+    has.data[:] = 1
+    sizes, found = np.diff(has.indptr), []
+    for part in np.array_split(pairs, len(pairs) // 20_000 + 1):
+        both = has[part[:, 0]].multiply(has[part[:, 1]]).sum(axis=1)
+        found.append(both / np.maximum(sizes[part].sum(axis=1) - both, 1))
+    return np.concatenate(found)
 
 
 def _signatures(texts: list[str]) -> np.ndarray:
@@ -114,7 +120,8 @@ def _signatures(texts: list[str]) -> np.ndarray:
     return np.concatenate(made, axis=1)
 
 
-def _some_signatures(texts: list[str]) -> np.ndarray:
+def _hashed(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(a number for each piece of all texts, one text after the other; (N,) how many pieces each has)."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     code = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     mixed = code[:-2] * np.uint64(0x9E3779B97F4A7C15) ^ code[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -125,8 +132,12 @@ def _some_signatures(texts: list[str]) -> np.ndarray:
     ends = np.cumsum(lengths)
     within = np.ones(len(code), bool)  # a piece begins at each character but the last two of its text
     within[ends - 1] = within[ends - 2] = False
-    piece = piece[within[: len(piece)]]
-    starts = np.concatenate([[0], np.cumsum(lengths - (_PIECE - 1))[:-1]])
+    return piece[within[: len(piece)]], lengths - (_PIECE - 1)
+
+
+def _some_signatures(texts: list[str]) -> np.ndarray:
+    piece, counts = _hashed(texts)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     rng = np.random.default_rng(20240229)
     found = np.empty((_BANDS * _BAND, len(texts)), np.uint32)
     for row in found:
