@@ -29,6 +29,7 @@ class Sampling:
     repetition_penalty: float = 1.0
     max_new_tokens: int = 64
     seed: int | None = None
+    num_beams: int = 1  # beginnings that are followed side by side
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Writer:
 
         names = [*self.tokenizer.model_input_names, "labels"]
         rows = windows.select_columns([name for name in windows.column_names if name in names]).to_list()
-        pad = DataCollatorForSeq2Seq(self.tokenizer, self.model) if self.decodes else DataCollatorForTokenClassification(self.tokenizer)
+        pad = DataCollatorForSeq2Seq(self.tokenizer) if self.decodes else DataCollatorForTokenClassification(self.tokenizer)
         order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
         most = TOKENS_ON_CPU if self.device.type == "cpu" else TOKENS
         found: list[np.ndarray] = [np.zeros(0, np.float32)] * len(rows)
@@ -79,6 +80,13 @@ class Writer:
                 progress(done)
         return found
 
+    def sample(self, rows: int, most: int) -> list[int]:
+        """Which of so many rows are written out for a report, evenly spread: as many as the settings say, else at most `most`."""
+        import numpy as np
+
+        wanted = most if self.settings.samples is None else self.settings.samples
+        return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(int)).tolist()
+
     def prompt(self, messages: list[dict]) -> list[int]:
         """The tokens after which the assistant speaks, or a plain text goes on."""
         from ftui.tasks import templates
@@ -93,7 +101,7 @@ class Writer:
 
     def write(self, prompts: list[list[int]], sampling: Sampling | None = None) -> list[str]:
         """What comes after each prompt; the caller holds the lock."""
-        sampling = sampling or Sampling(max_new_tokens=self.settings.max_new_tokens)
+        sampling = sampling or Sampling(max_new_tokens=self.settings.max_new_tokens, num_beams=self.settings.num_beams)
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         texts = [""] * len(prompts)
         for start in range(0, len(order), WRITTEN):
@@ -118,7 +126,10 @@ class Writer:
                     if stop.is_set():
                         return
                 try:
-                    (ids,) = self._generate([prompt], sampling, _Teller(self.tokenizer, told), stop)
+                    teller = _Teller(self.tokenizer, told)
+                    (ids,) = self._generate([prompt], sampling, teller if sampling.num_beams == 1 else None, stop)
+                    if sampling.num_beams > 1:  # what a beam says is known at its end
+                        teller.whole(ids)
                     made.tokens = len(ids)
                     made.finished = "stop" if ids and ids[-1] in self._ends() else "length"
                 finally:
@@ -146,7 +157,7 @@ class Writer:
         return sorted({*templates.ends(self.tokenizer), *(own if isinstance(own, list) else [own] if own is not None else [])})
 
     def _generate(self, prompts: list[list[int]], sampling: Sampling, streamer: Any = None, stop: threading.Event | None = None) -> list[list[int]]:
-        """New tokens of each prompt; what does not fit into the model's context is forgotten from its beginning."""
+        """New tokens of each prompt; what does not fit into a decoder's context is forgotten from its beginning."""
         import torch
         from transformers import GenerationConfig, StoppingCriteriaList
 
@@ -155,11 +166,13 @@ class Writer:
         prompts = prompts if self.decodes else [ids[-(room - new) :] for ids in prompts]
         longest = max(map(len, prompts))
         pad = self.tokenizer.pad_token_id
-        left = [[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts]
-        batch = torch.tensor([[pad] * (longest - len(ids)) + ids for ids in prompts], device=self.device)
+        gaps = [longest - len(ids) for ids in prompts]  # on the right where an encoder reads, else on the left
+        padded = [(ids + [pad] * gap) if self.decodes else ([pad] * gap + ids) for ids, gap in zip(prompts, gaps, strict=True)]
+        mask = [([1] * len(ids) + [0] * gap) if self.decodes else ([0] * gap + [1] * len(ids)) for ids, gap in zip(prompts, gaps, strict=True)]
         chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if sampling.temperature > 0 else {}
         config = GenerationConfig(
             max_new_tokens=new, do_sample=sampling.temperature > 0, repetition_penalty=sampling.repetition_penalty,
+            num_beams=sampling.num_beams,
             eos_token_id=self._ends(), pad_token_id=pad, **chosen,
         )  # fmt: skip
         if not chosen:  # else transformers would take the model's own and warn that they do nothing
@@ -169,8 +182,8 @@ class Writer:
             torch.manual_seed(sampling.seed)
         with torch.inference_mode():
             made = self.model.generate(
-                input_ids=batch, attention_mask=torch.tensor(left, device=self.device), generation_config=config,
-                stopping_criteria=criteria, streamer=streamer,
+                input_ids=torch.tensor(padded, device=self.device), attention_mask=torch.tensor(mask, device=self.device),
+                generation_config=config, stopping_criteria=criteria, streamer=streamer,
             )  # fmt: skip
         return [self._cut(row.tolist()) for row in made[:, 1 if self.decodes else longest :]]
 
@@ -198,6 +211,11 @@ class _Teller:
         text = self.tokenizer.decode(self.ids, skip_special_tokens=True)
         if not text.endswith(UNKNOWN):
             self._tell(text)
+
+    def whole(self, ids: list[int]) -> None:
+        """All of a text at once."""
+        self.ids = ids
+        self.end()
 
     def end(self) -> None:
         self._tell(self.tokenizer.decode(self.ids, skip_special_tokens=True))

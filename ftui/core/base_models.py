@@ -118,8 +118,9 @@ class Shape:
 
 
 def shape(config: dict | None) -> Shape | None:
-    """The sizes in a config.json, by whichever of their names it uses; None where one is missing."""
-    if not config:
+    """The sizes in a config.json, by whichever of their names it uses; None where one is missing, and for an encoder
+    with a decoder, whose sizes are two."""
+    if not config or config.get("is_encoder_decoder"):
         return None
 
     def first(*names: str) -> int | None:
@@ -155,11 +156,30 @@ def layer(s: Shape) -> int:
 
 def parameters(config: dict | None) -> int | None:
     """Weights of the model that a config describes, without a head: right to some per cent for the common families."""
+    if config and config.get("is_encoder_decoder"):
+        return _two_stacks(config)
     s = shape(config)
     if s is None:
         return None
     embeddings = (s.vocabulary + s.positions) * s.embedding + (s.embedding * s.width if s.embedding != s.width else 0)
     return embeddings + s.layers * layer(s) + _pooler(s)
+
+
+def _two_stacks(config: dict) -> int | None:
+    """Weights of an encoder and a decoder: T5's kind (d_kv, d_ff) or BART's (encoder_ffn_dim)."""
+
+    def size(*names: str) -> int:
+        return next((config[n] for n in names if isinstance(config.get(n), int)), 0)
+
+    width, vocabulary, inner = size("d_model"), size("vocab_size"), size("d_ff", "encoder_ffn_dim")
+    below = size("num_layers", "encoder_layers")
+    above = size("num_decoder_layers", "decoder_layers") or below
+    if not width * vocabulary * inner * below:
+        return None
+    attention = 4 * width * (size("num_heads") * size("d_kv") or width)
+    forward = (3 if str(config.get("feed_forward_proj", "")).startswith("gated") else 2) * width * inner
+    tables = vocabulary * width * (1 if config.get("tie_word_embeddings", True) else 2) + 2 * size("max_position_embeddings") * width
+    return tables + below * (attention + forward) + above * (2 * attention + forward)
 
 
 def _pooler(s: Shape) -> int:

@@ -192,15 +192,18 @@ class Language(Part):
     """What only language models need."""
 
     loss_on: Literal["answers", "all"] = "answers"  # of a conversation
-    samples: int = Field(16, ge=0, le=1000)  # rows of a split whose answers are written out for the report
+    prefix: str | None = Field(None, max_length=1000)  # before each source, a space between: what T5's kind is to do with it
+    samples: int | None = Field(None, ge=0, le=1000)  # rows of a split whose answers are written out; null: as suits the task
     max_new_tokens: int = Field(64, ge=1, le=4096)  # of each of them
+    num_beams: int = Field(1, ge=1, le=32)  # 1: always the likeliest token
+    mlm_probability: FiniteFloat = Field(0.15, gt=0, lt=1)  # share of the tokens that are hidden and guessed
 
 
 class Recipe(Part):
     version: Literal[1] = 1
     task: Literal[
         "text-classification", "token-classification", "question-answering", "multi-label-classification", "text-regression",
-        "text-generation",
+        "text-generation", "text2text-generation", "fill-mask",
     ] = "text-classification"  # fmt: skip
     model: str = Field("starter-encoder", min_length=1)
     data: Data

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftui.core.errors import UserError
-from ftui.data import answers, conversations, roles, several, spans, values
+from ftui.data import answers, conversations, roles, several, spans, targets, values
 
 OPTIONAL = frozenset({"text_pair", "input", "system", "history"})  # roles that a file need not have
 SAMPLE = 200
@@ -53,6 +53,10 @@ def _measured(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Ar
     return {"text": _strings(table, columns), "number": several.numbers(table.column(columns["number"]), columns["number"])}, {}
 
 
+def _rewritten(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    return {role: targets.strings(table.column(columns[role]), first=role == "target") for role in ("source", "target")}, {}
+
+
 def _strings(table: pa.Table, columns: dict[str, str]) -> pa.Array:
     return values.strings(table.column(columns["text"]).combine_chunks())
 
@@ -90,6 +94,7 @@ FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
         ("prompt", "completion", "system"): _instructed,
         ("text",): _plain,
     },
+    ("source", "target"): {("source", "target"): _rewritten},
 }
 ANYTHING = (("text",),)  # forms that any table with a text would fit: never recognised, only chosen
 TASKS = {  # whose roles they are
@@ -98,8 +103,10 @@ TASKS = {  # whose roles they are
     ("text", "labels", "text_pair"): "multi-label-classification",
     ("text", "number", "text_pair"): "text-regression",
     ("messages",): "text-generation",
+    ("source", "target"): "text2text-generation",
 }
-YIELDING = {"multi-label-classification", "text-regression"}  # where a file has labels as well, they are what it is for
+PLAIN = "fill-mask"  # the task of texts alone
+YIELDING = {"multi-label-classification", "text-regression", "text2text-generation"}  # where a file has labels as well, they are what it is for
 
 
 def of(wanted: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -204,6 +211,7 @@ _NAMES = {
     "history": [{"history", "历史"}],
     "system": [{"system", "system_prompt", "系统提示"}],
     "prompt": [{"prompt", "question", "query", "提示", "问题", "提问"}],
+    "source": [set().union(*names) for names, _ in targets.SOURCES_TARGETS],
 }
 _TALK = [{"message", "conversation", "dialog", "dialogue", "chat", "对话", "消息"}]
 _SAID = [{"output", "completion", "response", "answer", "reply", "输出", "回答", "回复", "答案"}]
@@ -223,10 +231,13 @@ def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str], mea
     looks |= {"labels": functools.partial(_is_labels, meant), "number": functools.partial(_is_number, meant), "text_pair": lambda *_: False}
     looks |= {role: functools.partial(_is_called, names) for role, names in _NAMES.items()}
     looks |= {"messages": _is_talk, "output": _is_said, "completion": _is_said}
+    looks |= dict.fromkeys(("source", "target"), lambda *_: False)  # found together
     found = dict(named)
     pair = roles.pair(sample.column_names) if "text_pair" in form and "text" not in found else None
     if pair and all(pa.types.is_string(sample.schema.field(name).type) for name in pair):
         found = dict(zip(("text", "text_pair"), pair, strict=True)) | found
+    if "target" in form and not {"source", "target"} & set(found):
+        found |= targets.find(sample, meant)
     if "flags" in form and "flags" not in found:
         marked = [name for name in sample.column_names if _is_flag(name, sample.column(name))]
         found |= {"flags": ", ".join(marked)} if len(marked) >= LEAST_FLAGS else {}

@@ -31,7 +31,7 @@ class Column:
 
 def guess(table: pa.Table, task: str | None = None) -> dict:
     """The task (unless it is said), and for each of its roles the column that fits best; a role for which none fits is
-    left out."""
+    left out. Where texts are all there is, a model can get to know their field."""
     special = forms.recognise(table) if task is None else None
     if special and special["task"] not in forms.YIELDING:
         return special
@@ -46,6 +46,8 @@ def guess(table: pa.Table, task: str | None = None) -> dict:
     if special and not _labelled_besides(special["columns"], label):
         return special
     text = _best([column for column in columns if column.name != label], _text_score)
+    if text and (task == forms.PLAIN or (task is None and table.column_names == [text])):
+        return {"task": forms.PLAIN, "columns": {"text": text}}
     if text:
         found["text"] = text
     if label:
@@ -57,8 +59,8 @@ def guess(table: pa.Table, task: str | None = None) -> dict:
 
 
 def _labelled_besides(special: dict[str, str], label: str | None) -> bool:
-    """Whether a file has a column of labels besides those of several labels, or of numbers, that were recognised."""
-    if label is None or label in (special.get("labels"), special.get("number")):
+    """Whether a file has a column of labels besides the columns that were recognised."""
+    if label is None or label in special.values():
         return False
     return roles.strength(label, roles.LABEL) == 3 or label not in forms.names("flags", special.get("flags", ""))
 

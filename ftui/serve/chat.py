@@ -1,6 +1,6 @@
 """Models that write, in OpenAI's form: POST /v1/chat/completions and /v1/completions, whole or streamed (SSE).
 
-Besides OpenAI's settings there are top_k and repetition_penalty. `model` is a name that the server has for one, or "base"
+Besides OpenAI's settings there are top_k, repetition_penalty and num_beams. `model` is a name that the server has for one, or "base"
 for the first as it was before tuning. Whoever goes away ends the writing at the next token.
 """
 
@@ -38,12 +38,13 @@ class Settings(BaseModel):
     top_k: int = Field(0, ge=0, le=1000)
     repetition_penalty: float = Field(1.1, gt=0, le=10)
     max_tokens: int = Field(256, ge=1, le=4096)
+    num_beams: int = Field(1, ge=1, le=16)
     seed: int | None = Field(None, ge=0, lt=2**63)
     n: Literal[1] = 1
 
     def sampling(self) -> Sampling:
         """The same for the writer."""
-        return Sampling(self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.max_tokens, self.seed)
+        return Sampling(self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.max_tokens, self.seed, self.num_beams)
 
 
 class Message(BaseModel):

@@ -9,7 +9,6 @@ A task module has
     PIPELINE     the Hub's name for what such models do
     MODEL        transformers' Auto class that loads them
     METRICS      names of its metrics, the main one first
-    STARTER      the starter model to begin with, where it is not the encoder
     check(splits, columns)                         raise UserError where these rows cannot be learned from
     counts(table)                                  [(label, number)] for the chart of labels, the most frequent first
     labels(splits)                                 what the model tells apart, in order
@@ -39,8 +38,14 @@ neither `metrics` nor `answers`, and besides
     scored(table, writer, progress)                what `report` and `predictions` need to know of each labelled row
     asked(inputs, writer)                          what /predict says to each input
     questions(table)                               inputs that could be asked of labelled rows
+
+What only some of them have:
+    STARTER                                        the starter model to begin with, where it is not the encoder
     begin(text, writer)                            where it writes: the tokens from which it starts
     talk(messages, writer)                         where one can talk to it: the same for a conversation
+    TEXTS                                          columns of encoded rows that are texts, where it is not input_ids alone
+    learning_collator(tokenizer, settings)         where rows are learned from in another way than they are measured
+    SAMPLES                                        rows that are written out for the report, where the recipe does not say
 """
 
 import importlib
@@ -56,6 +61,8 @@ TASKS = {
     "multi-label-classification": "ftui.tasks.multi_label",
     "text-regression": "ftui.tasks.regression",
     "text-generation": "ftui.tasks.text_generation",
+    "text2text-generation": "ftui.tasks.text2text",
+    "fill-mask": "ftui.tasks.fill_mask",
 }
 
 
@@ -75,6 +82,11 @@ def inputs(task: ModuleType, columns: Container[str]) -> tuple[str, ...]:
 def speaks(task: ModuleType) -> bool:
     """Whether it is a task of a language model."""
     return hasattr(task, "scored")
+
+
+def token_columns(task: ModuleType) -> tuple[str, ...]:
+    """The columns of encoded rows whose tokens a model reads or writes."""
+    return getattr(task, "TEXTS", ("input_ids",))
 
 
 def starter(name: str) -> str:

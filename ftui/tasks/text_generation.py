@@ -23,6 +23,7 @@ METRICS = ("perplexity", "perplexity_character", "rouge1", "rougeL")
 IGNORED = -100
 STARTER = "starter-lm"
 SHIFTED = True  # the logits of a token are about the next one
+SAMPLES = 16
 PART = 60  # characters of a plain text that the model is given to go on with, for the report
 
 
@@ -169,7 +170,7 @@ def scored(table: pa.Table, writer: Any, progress: Callable[[int], None] | None 
             tokens, total = answer["turns"].get(turn, (0, 0.0))
             chosen = lost[numbers == turn]
             answer["turns"][turn] = (tokens + len(chosen), total + float(chosen.sum()))
-    chosen_rows = np.unique(np.linspace(0, len(found) - 1, min(writer.settings.samples, len(found))).round().astype(int)).tolist()
+    chosen_rows = writer.sample(len(found), SAMPLES)
     written = writer.write([writer.prompt(found[row]["given"]) for row in chosen_rows])
     for row, text in zip(chosen_rows, written, strict=True):
         found[row]["text"] = text.strip()

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
 POOL = 50  # batches that are sorted together: enough to group well, few enough to stay random
+
+
+def token_counts(rows: Any, texts: Sequence[str] = ("input_ids",)) -> np.ndarray:
+    """(texts, rows) how many tokens each of these columns of a datasets.Dataset has in each row."""
+    import pyarrow.compute as pc
+
+    table = rows.with_format("arrow")[:]
+    return np.stack([pc.list_value_length(table[name]).to_numpy() for name in texts])
 
 
 class LengthGroupedBatches(BatchRebalanceSampler):

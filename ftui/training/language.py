@@ -57,30 +57,29 @@ class LanguageTrainer(GroupedTrainer):
         metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_perplexity": math.exp(min(loss, LARGEST))}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
 
-    def measured(self, dataset: Any) -> dict[str, float]:
-        """{"loss", "perplexity"} of other rows, as the model is now."""
-        loader = self.get_eval_dataloader(dataset)
-        found = self.evaluation_loop(loader, "", metric_key_prefix="m").metrics
-        return {name.removeprefix("m_"): value for name, value in found.items()}
-
     def _head(self, model: Any) -> Any:
         return self.accelerator.unwrap_model(model).get_output_embeddings()
 
 
-def before(trainer: LanguageTrainer, splits: dict, encode: Callable[[Any], Any], checkpoints: Path, events: Writer) -> dict | None:
+def before(
+    trainer: LanguageTrainer, task: ModuleType, splits: dict, settings: Language, max_length: int, checkpoints: Path, events: Writer, alive: Callable[[], None]
+) -> dict | None:  # fmt: skip
     """What the base model makes of the rows that the report is about: {"name", "split", "rows", "metrics"}; None where
-    there are none. A run that is resumed finds it as it was measured at its start."""
+    there are none. A run that is resumed finds it as it was measured at its start. `alive` may raise."""
     split = next((name for name in ("test", "validation") if name in splits), None)
     kept = checkpoints / "before.json"
     if split is None:
         return None
     if not kept.exists():
-        metrics = trainer.measured(encode(splits[split]))
+        model = trainer.accelerator.unwrap_model(trainer.model).to(trainer.args.device).eval()
+        asked = writing.Writer(model, trainer.processing_class, settings, max_length, threading.Lock())
+        found = task.scored(splits[split], asked, lambda _: alive())
+        metrics = task.report(splits[split], found, [])["metrics"]
         checkpoints.mkdir(parents=True, exist_ok=True)
         write_json(kept, {"name": "before_tuning", "split": split, "rows": splits[split].num_rows, "metrics": metrics})
-    found: dict = json.loads(kept.read_text(encoding="utf-8"))
-    events.log("before_tuning", perplexity=f"{found['metrics']['perplexity']:.2f}", rows=found["rows"])
-    return found
+    measured: dict = json.loads(kept.read_text(encoding="utf-8"))
+    events.log("before_tuning", perplexity=f"{measured['metrics']['perplexity']:.2f}", rows=measured["rows"])
+    return measured
 
 
 class Samples(TrainerCallback):

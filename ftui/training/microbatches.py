@@ -18,14 +18,15 @@ MULTIPLE = 8  # collators pad to a multiple of this
 @dataclass
 class Cut:
     """A collator of whole updates: rows in, {"parts": [a batch, ...]} out. `tokens` and `rows` bound a part; a row that
-    is longer than `tokens` is a part of its own."""
+    is longer than `tokens` is a part of its own. `texts`: the columns whose tokens count."""
 
     collate: Callable[[list[dict]], Any]
     tokens: int
     rows: int
+    texts: tuple[str, ...] = ("input_ids",)
 
     def __call__(self, features: list[dict]) -> dict[str, list]:
-        lengths = [len(row["input_ids"]) for row in features]
+        lengths = [sum(len(row[name]) for name in self.texts) for row in features]
         return {"parts": [self.collate([features[i] for i in part]) for part in cut(lengths, self.tokens, self.rows)]}
 
     def halve(self) -> bool:

@@ -17,7 +17,7 @@ LONGEST = 512  # tokens: what `max_length: auto` never exceeds, since attention'
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 HEAD_DROPOUTS = ("classifier_dropout", "seq_classif_dropout")  # decoders' heads have none
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
-WANTED = ["*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken"]
+WANTED = ["*.json", "*.txt", "*.model", "*.spm", "*.jinja", "*.tiktoken"]
 
 
 def source(name: str, events: Writer | None = None) -> str:

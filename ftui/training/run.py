@@ -61,6 +61,7 @@ def train(context: Context) -> bool:
         return False
 
     # model
+    import numpy as np
     import torch
     import transformers
 
@@ -78,6 +79,7 @@ def train(context: Context) -> bool:
         thawing,
         used_tokens,
     )
+    from ftui.training.batching import token_counts
     from ftui.training.timing import Watch
     from ftui.training.trainer import GroupedTrainer, Reporter, Stopped
 
@@ -116,14 +118,15 @@ def train(context: Context) -> bool:
     speaks = tasks.speaks(task)
     encode = functools.partial(task.encode, settings=recipe.language) if speaks else task.encode
     encoded = {name: encode(learned[name], tokenizer, limit, labels) for name in learned if name != "test"}
-    lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
-    max_length = models.max_length(settings.max_length, max(lengths), tokenizer, model.config)
+    texts = tasks.token_columns(task)
+    whole = token_counts(encoded["train"], texts).max(0)
+    max_length = models.max_length(settings.max_length, int(whole.max()), tokenizer, model.config)
     if max_length < limit:
         encoded = {name: encode(learned[name], tokenizer, max_length, labels) for name in encoded}
-    cut = sum(n > max_length for n in lengths)
-    lengths = [len(ids) for ids in encoded["train"]["input_ids"]]
+    cut = int((whole > max_length).sum())
+    lengths = token_counts(encoded["train"], texts).sum(0).tolist()
     if validated:  # longest first means less padding, and metrics don't mind the order
-        by_length = sorted(range(len(encoded["validation"])), key=lambda row: -len(encoded["validation"][row]["input_ids"]))
+        by_length = np.argsort(-token_counts(encoded["validation"], texts).sum(0), kind="stable")
         encoded["validation"] = encoded["validation"].select(by_length)
     events.log("tokenised", max_length=max_length, mean=round(sum(lengths) / len(lengths), 1), cut=cut)
 
@@ -193,7 +196,8 @@ def train(context: Context) -> bool:
     zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
     if zeros:
         callbacks.append(zeros)
-    used = None if zeros or settings.fp16 else used_tokens.apply(model, encoded["train"])
+    learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
+    used = None if zeros or settings.fp16 or learn else used_tokens.apply(model, encoded["train"])
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
     kind: Any = functools.partial(language.LanguageTrainer, shifted=task.SHIFTED) if speaks else GroupedTrainer
@@ -217,6 +221,8 @@ def train(context: Context) -> bool:
         shares=rates.shares(model, recipe.strategy),
         features=cached,
         used=used,
+        texts=texts,
+        learn=learn,
         rows=settings.per_device_train_batch_size,
         halved=lambda rows: events.log("halved", level="warning", rows=rows),
     )
@@ -227,7 +233,7 @@ def train(context: Context) -> bool:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
     trainer.remove_callback(transformers.PrinterCallback)
     try:
-        before = language.before(trainer, splits, lambda part: encode(part, tokenizer, max_length, labels), run.checkpoints, events) if speaks else None
+        before = language.before(trainer, task, splits, recipe.language, max_length, run.checkpoints, events, alive) if speaks else None
         events.log("training_starts", steps=steps, epochs=epochs)
         if recovers:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

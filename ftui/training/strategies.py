@@ -130,9 +130,19 @@ def layer_of(name: str) -> int | None:
 
 
 def layers(model: PreTrainedModel) -> int:
-    """How many layers the backbone has."""
-    numbers = [layer_of(name) for name, _ in model.base_model.named_parameters()]
-    return 1 + max((n for n in numbers if n is not None), default=-1)
+    """How many layers the backbone has, those of an encoder and of a decoder together."""
+    return 1 + max((n for n in _numbers(model).values() if n is not None), default=-1)
+
+
+def _numbers(model: PreTrainedModel) -> dict[str, int | None]:
+    """{parameter of the backbone: the number of its layer}. Where there are an encoder and a decoder, the decoder's layers
+    come after the encoder's, whose last norm belongs to its last layer."""
+    found = {name: layer_of(name) for name, _ in model.base_model.named_parameters()}
+    if not model.config.is_encoder_decoder:
+        return found
+    below = 1 + max((n for name, n in found.items() if n is not None and name.startswith("encoder.")), default=-1)
+    found |= {name: below - 1 for name in found if name.startswith("encoder.") and _after_layers(name)}
+    return {name: n + below if n is not None and name.startswith("decoder.") else n for name, n in found.items()}
 
 
 def depths(model: PreTrainedModel) -> list[tuple[Parameter, int]]:
@@ -140,12 +150,13 @@ def depths(model: PreTrainedModel) -> list[tuple[Parameter, int]]:
     one more than there are layers for the embeddings."""
     count = layers(model)
     backbone = {id(parameter): name for name, parameter in model.base_model.named_parameters()}
+    numbers = _numbers(model)
 
     def depth(parameter: Parameter) -> int:
         name = backbone.get(id(parameter))
-        if name is None or _after_layers(name):
+        if name is None or (_after_layers(name) and not name.startswith("encoder.")):
             return 0
-        number = layer_of(name)
+        number = numbers[name]
         return count + 1 if number is None else count - number
 
     return [(parameter, depth(parameter)) for parameter in model.parameters()]
@@ -153,13 +164,13 @@ def depths(model: PreTrainedModel) -> list[tuple[Parameter, int]]:
 
 def _smallest_side(model: PreTrainedModel) -> int:
     """The largest rank that every matrix of the layers can have."""
-    sides = [min(p.shape) for name, p in model.base_model.named_parameters() if p.ndim == 2 and layer_of(name) is not None]
+    sides = [min(p.shape) for name, p in model.base_model.named_parameters() if p.ndim == 2 and layer_of(name) is not None and "bias" not in name]
     return min(sides)
 
 
 def _after_layers(name: str) -> bool:
-    """Pooler and final norm come after the last layer."""
-    return bool(re.match(r"(pooler|ln_f|norm|final_norm|final_layer_norm)\.", name))
+    """Pooler, final norm and a head of its own come after the last layer."""
+    return bool(re.match(r"(?:(?:encoder|decoder)\.)?(pooler|ln_f|norm|final_norm|final_layer_norm|layer_norm|lm_head)\.", name))
 
 
 def trained_share(model: PreTrainedModel) -> tuple[int, int]:

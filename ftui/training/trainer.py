@@ -14,7 +14,7 @@ from transformers.trainer_pt_utils import find_batch_size
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
 from ftui.training import microbatches, rates
-from ftui.training.batching import LengthGroupedBatches, TokenBatches
+from ftui.training.batching import LengthGroupedBatches, TokenBatches, token_counts
 from ftui.training.features import Features
 from ftui.training.used_tokens import UsedTokens
 
@@ -29,9 +29,10 @@ class Stopped(Exception):
 class GroupedTrainer(Trainer):
     """Trains in batches of like length (`lengths`: tokens of each training row); weights may learn at different rates
     (`shares`: see rates.shares). A batch is computed in parts of at most `tokens` tokens and `rows` rows; where memory
-    runs out, in parts of half the size from then on (`halved` is then called with the new number of rows). With `features`
-    the model reads states of the frozen part that were computed before (features.py); with `used` it learns the embeddings
-    of tokens that occur (used_tokens.py)."""
+    runs out, in parts of half the size from then on (`halved` is then called with the new number of rows). `texts`: the
+    columns of encoded rows whose tokens count. `learn`: the collator of rows that are learned from, where it is not that of
+    rows that are measured. With `features` the model reads states of the frozen part that were computed before (features.py);
+    with `used` it learns the embeddings of tokens that occur (used_tokens.py)."""
 
     def __init__(
         self,
@@ -43,17 +44,20 @@ class GroupedTrainer(Trainer):
         halved: Callable[[int], None] | None = None,
         features: Features | None = None,
         used: UsedTokens | None = None,
+        texts: tuple[str, ...] = ("input_ids",),
+        learn: Callable[[list[dict]], Any] | None = None,
         **options: Any,
     ):
         super().__init__(*args, **options)
         self.used = used
         self.lengths = lengths
         self.shares = shares
+        self.texts = texts
         self.features = features
         if features:
             self.data_collator = features.collator(self.data_collator)
         tokens = tokens or microbatches.TOKENS.get(self.args.device.type, microbatches.TOKENS["cuda"])
-        self.cut = microbatches.Cut(self.data_collator, tokens, rows or self.args.train_batch_size)
+        self.cut = microbatches.Cut(learn or self.data_collator, tokens, rows or self.args.train_batch_size, texts)
         self.computed = 0  # tokens so far, with their padding
         self.halved = halved
 
@@ -97,7 +101,7 @@ class GroupedTrainer(Trainer):
         """The gradient of a batch, added up over its parts; several processes exchange it with the last one. Memory that
         runs out costs this batch's work so far, nothing else."""
         parts = inputs["parts"]
-        self.computed += sum(part["input_ids"].numel() for part in parts)
+        self.computed += sum(part[name].numel() for part in parts for name in self.texts)
         while True:
             try:
                 return sum(self._part(model, part, part is parts[-1], num_items_in_batch) for part in parts)
@@ -136,7 +140,7 @@ class GroupedTrainer(Trainer):
         """As many tokens at a time as `per_device_eval_batch_size` rows of the longest have; one process only."""
         if self.args.world_size > 1:
             return super()._get_eval_sampler(eval_dataset)
-        lengths = [len(ids) for ids in eval_dataset["input_ids"]]
+        lengths = token_counts(eval_dataset, self.texts).sum(0).tolist()
         return TokenBatches(lengths, self.args.per_device_eval_batch_size * max(lengths))
 
     def prediction_step(self, model: Any, inputs: dict, *args: Any, **options: Any) -> tuple:

@@ -66,7 +66,7 @@ def send(
             said = {"role": "assistant", "content": ""}
             kept[model].append(said)
             looked = 0.0
-            for piece in pieces_of(url, request):
+            for piece in pieces_of(url, "/v1/chat/completions", request):
                 said["content"] += piece
                 if time.monotonic() - looked > OFTEN:
                     looked = time.monotonic()
@@ -85,13 +85,13 @@ def _shown(kept: dict, beside: bool) -> tuple:
     return copies["model"], gr.Chatbot(copies["base"], visible=beside), copies
 
 
-def pieces_of(url: str, request: dict) -> Iterator[str]:
-    """What the server says to a request, as it comes. Raises UserError. Whoever stops reading hangs up."""
+def pieces_of(url: str, path: str, request: dict) -> Iterator[str]:
+    """What the server says to a request in OpenAI's form, as it comes. Raises UserError. Whoever stops reading hangs up."""
     import httpx
 
     waiting = httpx.Timeout(10, read=180)
     try:
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json={**request, "stream": True}, headers=asking.key(), timeout=waiting, trust_env=False) as answer:
+        with httpx.stream("POST", f"{url}{path}", json={**request, "stream": True}, headers=asking.key(), timeout=waiting, trust_env=False) as answer:
             if answer.status_code != 200:
                 raise UserError("server_failed", problem=json.loads(answer.read())["error"]["message"])
             for line in answer.iter_lines():
@@ -99,7 +99,8 @@ def pieces_of(url: str, request: dict) -> Iterator[str]:
                     event = json.loads(line.removeprefix("data: "))
                     if "error" in event:
                         raise UserError("server_failed", problem=event["error"]["message"])
-                    yield event["choices"][0]["delta"].get("content", "")
+                    choice = event["choices"][0]
+                    yield choice["delta"].get("content", "") if "delta" in choice else choice["text"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
 

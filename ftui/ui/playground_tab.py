@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Iterator
 from html import escape
+from typing import Any
 
 import gradio as gr
 
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
-from ftui.ui import asking, chat, many, pieces, task_views
+from ftui.ui import asking, chat, composing, many, pieces, task_views
 from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
 
 EXAMPLES = 6
@@ -39,10 +41,11 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
 
 
 def ask(
-    home: Home, lang: str, run_id: str, text: str, second: str = "", lines: bool = False, history: list | None = None
+    home: Home, lang: str, run_id: str, text: str, second: str = "", lines: bool = False, history: list | None = None, *chosen: Any
 ) -> Iterator[tuple]:
     """Ask the server, starting it first where it is not up; yields (answer, snippets, history, its list). With `lines`
-    each line of the text is a text of its own; `second` is the other text where a model reads two."""
+    each line of the text is a text of its own; `second` is the other text where a model reads two. `chosen`: how a model
+    that writes does it (see composing.answers)."""
     run, history = home.run(run_id), history or []
     same = (gr.skip(), gr.skip(), gr.skip())
     inputs, task = asking.inputs(run), asking.task_of(run)
@@ -61,7 +64,13 @@ def ask(
                 yield asking.loading(waited, lang), *same
             else:
                 url = found
-        answer = asking.predict(url, given)
+        written = ""
+        if chosen and composing.writes(run) and not lines:
+            answer = {}
+            for answer["text"], written in composing.answers(url, text, given, task, chosen, lang):
+                yield written, *same
+        else:
+            answer = asking.predict(url, given)
     except UserError as problem:
         yield pieces.error(problem, lang), *same
         return
@@ -69,7 +78,9 @@ def ask(
     true = dict(_examples_of(run))
     short = task_views.get(task).short
     history = [*((one, short(a)) for one, a in zip(asked, answers, strict=True)), *history][:HISTORY]
-    shown = _several(task, asked, answers, true, lang) if lines else render(task, answer, dict(zip(inputs, asked[0], strict=True)), lang, true.get(asked[0]))
+    if lines:
+        written = _several(task, asked, answers, true, lang)
+    shown = written or render(task, answer, dict(zip(inputs, asked[0], strict=True)), lang, true.get(asked[0]))
     yield shown, asking.snippets(run, given, lang), past(history, lang), history
 
 
@@ -187,6 +198,7 @@ def build(page: Page) -> View:
             with gr.Column(scale=2, min_width=280):
                 answer = html(f'<div class="ft waiting">{t("answer_here")}</div>', elem_id="answer")
                 asked_before = pickable(elem_id="history")
+        settings, chosen = composing.build(page)
         files = many.build(page)
         with gr.Accordion(t("snippets"), open=False, elem_id="snippets", elem_classes=["sheet"]):
             code = html(elem_id="snippet-code")
@@ -195,7 +207,7 @@ def build(page: Page) -> View:
 
     history = gr.State([], time_to_live=3600)  # of this session; nothing is stored
     asked = page.bind(ask)
-    inputs, outputs = [page.run, text, second, lines, history], [answer, code, asked_before, history]
+    inputs, outputs = [page.run, text, second, lines, history, *chosen], [answer, code, asked_before, history]
     text.focus(page.bind(warm_up), [page.run], [], **QUIET)
     go.click(asked, inputs, outputs, **SHOWN)
     for piece in (quotes, asked_before):
@@ -204,7 +216,8 @@ def build(page: Page) -> View:
 
     def show_all(home: Home, lang: str, run_id: str) -> tuple:
         form = gr.Row(visible=not chat.talks(home, run_id))
-        return (*show(home, lang, run_id), *files.handler(home, lang, run_id), form, *talk.handler(home, lang, run_id))
+        parts = (part.handler(home, lang, run_id) for part in (files, talk, settings))
+        return (*show(home, lang, run_id), form, *itertools.chain(*parts))
 
     shown = [nothing, content, quotes, answer, code, text, second, lines, asked_before, history]
-    return View(show_all, [page.run], [*shown, *files.outputs, form, *talk.outputs])
+    return View(show_all, [page.run], [*shown, form, *files.outputs, *talk.outputs, *settings.outputs])

@@ -28,6 +28,8 @@ SAMPLES = {  # kind -> a file in Chinese, and one in English
     "token-classification": ("zh_entities.jsonl", "en_entities.conll"),
     "question-answering": ("zh_questions.json", "en_questions.csv"),
     "text-generation": ("zh_chat.jsonl", "en_chat.jsonl"),
+    "text2text-generation": ("zh_tickets.csv", "en_tickets.csv"),
+    "fill-mask": ("zh_tea.txt", "en_bees.txt"),
 }
 TELL_ROWS = 50_000  # a file with fewer is there before anybody could read how far it is
 _SPLITS = {

@@ -39,6 +39,16 @@ def test_weights_and_their_trained_share_are_as_measured(family):
         assert trained_share(config.to_dict(), strategy, 3) == pytest.approx(trained / total, rel=0.15), strategy
 
 
+@pytest.mark.parametrize(("family", "sizes"), [("t5", {"num_heads": 4, "d_kv": 16, "d_ff": 128, "num_layers": 3}), ("bart", {"encoder_layers": 3, "decoder_layers": 2, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "max_position_embeddings": 64})])
+def test_an_encoder_with_a_decoder_is_counted_too(family, sizes):
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+
+    config = AutoConfig.for_model(family, d_model=64, vocab_size=500, **sizes)
+    counted = sum(p.numel() for p in AutoModelForSeq2SeqLM.from_config(config).parameters())
+    assert parameters(config.to_dict()) == pytest.approx(counted, rel=0.02)
+    assert trained_share(config.to_dict(), r.Lora()) is None
+
+
 def test_what_the_list_says_follows_from_the_configs_in_it():
     for model in starters.well_known():
         assert parameters(model["config"]) == pytest.approx(model["millions"] * 1e6, rel=0.05), model["id"]

@@ -45,7 +45,7 @@ def prose(i: int) -> str:
         ({"when": lambda i: datetime.date(2024, 1, i % 9 + 1), "a": prose}, ("a", None)),
         ({"user_id": lambda i: i % 4, "评论时间": lambda i: f"2024年1月{i % 9 + 1}日", "评论": prose}, ("评论", None)),
         ({"用户": lambda i: f"user{i}", "用户说了啥": prose, "好不好": lambda i: i % 2}, ("用户说了啥", "好不好")),
-        ({"en": prose, "zh": lambda i: prose(i + 1)}, ("en", None)),
+        ({"first": prose, "then": lambda i: prose(i + 1)}, ("first", None)),
         ({"x": lambda i: i, "y1": lambda i: i / 7}, (None, None)),
         # nothing to learn from
         ({"text": prose, "label": lambda i: None}, ("text", None)),

@@ -24,7 +24,7 @@ def blanks(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-@pytest.mark.parametrize("name", ["interface", "interface_forms", "interface_workshop", "interface_growing", "interface_smaller", "interface_export", "interface_door", "errors_door", "interface_labelling", "interface_language", "interface_outcome", "interface_cost", "errors_cost", "errors_smaller", "settings", "errors_ui", "glossary"])
+@pytest.mark.parametrize("name", ["interface", "interface_forms", "interface_workshop", "interface_growing", "interface_smaller", "interface_export", "interface_door", "errors_door", "interface_labelling", "interface_language", "interface_text2text", "interface_domain", "interface_outcome", "interface_cost", "errors_cost", "errors_smaller", "errors_text2text", "settings", "errors_ui", "glossary"])
 def test_both_languages_say_the_same_with_the_same_blanks(name):
     for key, entry in languages.catalogue(name).items():
         assert set(entry) == set(languages.LANGUAGES), key

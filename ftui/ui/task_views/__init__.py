@@ -23,6 +23,8 @@ VIEWS = {
     "multi-label-classification": "ftui.ui.task_views.several",
     "text-regression": "ftui.ui.task_views.numbers",
     "text-generation": "ftui.ui.task_views.writing",
+    "text2text-generation": "ftui.ui.task_views.targets",
+    "fill-mask": "ftui.ui.task_views.gaps",
 }
 
 
