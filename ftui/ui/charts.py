@@ -43,6 +43,8 @@ def curves(series: dict[str, Points], lang: str, log_scale: bool = False, smooth
         dash = dashes[sorted(several).index(_bare(name)) % 4] if len(several) > 1 else "solid"
         for trace in _traces(points, word, colour, smoothing if split == "train" else 0.0):
             figure.add_trace(trace.update(line={"dash": dash}))
+    if len(several) == 1 and several != {"loss"}:  # no legend names it
+        figure.update_yaxes(title={"text": metric_name(several.pop(), lang)})
     figure.update_layout(showlegend=len(shown) > 1, uirevision="same", margin={"t": 30 if len(shown) > 1 else 10})
     return figure
 

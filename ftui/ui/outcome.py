@@ -36,7 +36,8 @@ def score(run: Run, lang: str) -> str:
     words = [languages.text("about_metric_" + bare, lang)] if "about_metric_" + bare in languages.interface() else []
     simple = _report(run).get("baseline") or {}
     if simple.get("split") == line["metric"].partition("_")[0] and bare in simple["metrics"]:
-        words.append(languages.text("simple_reaches", lang, value=pieces.number(simple["metrics"][bare])))
+        key = "before_reaches" if simple.get("name") == "before_tuning" else "simple_reaches"
+        words.append(languages.text(key, lang, value=pieces.number(simple["metrics"][bare])))
     name = escape(charts.metric_name(line["metric"], lang))
     return f'<p class="outcome"><b>{name} {pieces.number(line["value"])}</b> {escape(" ".join(words))}</p>'
 

@@ -70,7 +70,7 @@ def _drawn(folder: Path, reading: str, lang: str) -> str:
     template = template_of(starter_models() / MODEL)
     cards = "".join(f'<pre class="talk">{marked(template, messages)}</pre>' for messages in rows["messages"].slice(0, SHOWN).to_pylist())
     note = languages.text("talk_note", lang, model=template.name_or_path)
-    return f'<div class="ft" id="talk">{pieces.heading(languages.text("talk_title", lang), note)}{cards}</div>' if cards else ""
+    return f'<div class="ft card" id="talk">{pieces.heading(languages.text("talk_title", lang), note)}{cards}</div>' if cards else ""
 
 
 def marked(template: Template, messages: list[dict]) -> str:
@@ -86,4 +86,4 @@ def marked(template: Template, messages: list[dict]) -> str:
 
 def build() -> gr.HTML:
     """The place for it."""
-    return html(visible=False, elem_id="data-talk", elem_classes=["sheet"])
+    return html(visible=False, elem_id="data-talk")
