@@ -50,7 +50,7 @@ def ui(
     serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth, demo=demo, root_path=root_path)
 
 
-for command in (runs.train, runs.estimate, models.evaluate, models.predict, models.export, models.bundle, models.push, models.script, models.serve, data.disk):
+for command in (runs.train, runs.estimate, runs.race, models.evaluate, models.predict, models.export, models.bundle, models.push, models.script, models.serve, data.disk):
     app.command()(command)
 for command in (smaller.distil, smaller.prune, smaller.ensemble):
     app.command()(command)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ftui.cli.following import HomeOption, JsonOption, follow_training, print_json
+from ftui.cli.following import INTERRUPTED, HomeOption, JsonOption, finish, follow_training, print_json
 from ftui.core import home as homes
 from ftui.core import languages
 from ftui.core.estimate import Estimate, span
@@ -59,6 +59,30 @@ def estimate(
         costs.measure(made, at)
     cost = costs.of(made, at)
     print_json(asdict(cost)) if as_json else print(_expected(cost))
+
+
+def race(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    strategies: Annotated[str, typer.Option(help="Which, separated by commas.")] = "frozen,lora,full",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: training.num_train_epochs=1")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Train with several strategies on the same split, and tell how they stand, simple models among them."""
+    from ftui.core import recipe as recipes
+    from ftui.jobs import races
+
+    runs = races.start(recipes.load(recipe, set_), homes.resolve(home), [name.strip() for name in strategies.split(",") if name.strip()])
+    if detach:
+        print_json({"runs": [run.id for run in runs], "status": "queued"})
+        return
+    for run in runs:
+        job = run.training()
+        assert job is not None
+        code = finish(job)
+        if code == INTERRUPTED:
+            raise typer.Exit(code)
+    print_json(races.standing(runs[0]))
 
 
 def _expected(cost: Estimate) -> str:

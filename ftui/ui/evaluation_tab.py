@@ -8,7 +8,7 @@ from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.home import Home
-from ftui.ui import beside, charts, glossary, pieces
+from ftui.ui import beside, charts, glossary, pieces, race
 from ftui.ui.page import LATEST, QUIET, Page, View, find_run, go_to, html
 from ftui.ui.task_views import classes, evaluation
 
@@ -96,7 +96,7 @@ def build(page: Page) -> View:
         simple = html(elem_id="beside")
         other = gr.Dropdown([], label=t("compare_with"), elem_id="compare-with", visible=False)
         comparison = html(elem_id="comparison")
-        bodies = [classes.build(page, split), evaluation.build(page, split)]
+        bodies = [classes.build(page, split), evaluation.build(page, split), race.build(page)]
     with gr.Row(elem_classes=["onward"], visible=False) as way_on:
         onward = gr.Button(t("try_it"), variant="primary", elem_id="try-it")
 

@@ -19,7 +19,7 @@ from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
-from ftui.jobs import costs
+from ftui.jobs import costs, races
 from ftui.ui import filling, form, glossary, model_facts, pieces, readings, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
@@ -191,6 +191,15 @@ def start(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL
     return "", run.id, go_to("log")
 
 
+def start_race(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
+    """Start a run for each strategy of a race: (notice, id of the first, tabs)."""
+    try:
+        runs = races.start(make_recipe(home, data_id, inputs[0], inputs[1:3], inputs[3:]), home, way=way)
+    except UserError as problem:
+        return explain(problem, lang), gr.skip(), gr.skip()
+    return "", runs[0].id, go_to("log")
+
+
 def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """The tab was opened: (line about the data, empty state, form, earlier runs, line about the model, and what `preview` gives)."""
     try:
@@ -278,6 +287,7 @@ def build(page: Page, choice: Choice) -> View:
             outlook = html(elem_id="outlook")
             with gr.Row(elem_classes=["outlook-actions"]):
                 taking = gr.Button(t("take_advice"), visible=False, size="sm", elem_id="take-advice")
+                racing = gr.Button(t("start_race"), size="sm", elem_id="start-race")
                 timing = gr.Button(t("measure"), visible=False, size="sm", elem_id="measure")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
@@ -317,6 +327,7 @@ def build(page: Page, choice: Choice) -> View:
     advised = page.bind(partial(take_advice, way=page.way))
     taking.click(advised, inputs, [controls[name] for name in ADVISED], **SHOWN).then(seen, inputs, previewed, **QUIET)
     timing.click(page.bind(partial(measure, way=page.way)), inputs, [notice], **SHOWN).then(seen, inputs, previewed, **QUIET)
+    racing.click(page.bind(partial(start_race, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
     go.click(page.bind(partial(start, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
     shown = [facts, nothing, content, earlier, about, *previewed]
     settle = (filling.settle, [page.data, pending], [pending, *chosen])

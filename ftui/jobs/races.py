@@ -1,0 +1,71 @@
+"""Several strategies on the same split, queued as runs; and how the runs on one split stand, beside simple models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ftui import jobs, tasks
+from ftui.core import recipe as recipes
+from ftui.core.access import LOCAL, Access
+from ftui.core.advice import with_strategy
+from ftui.core.errors import UserError
+from ftui.core.home import Home, Run
+from ftui.core.recipe import Recipe
+
+STRATEGIES = ("frozen", "lora", "full")  # the quickest first: something is known soon
+LEARNED_FROM = {"augment", "balance"}  # parts of `data` that change the training rows alone
+MOST = 30  # runs that are looked at, the newest ones
+
+
+def start(recipe: Recipe, home: Home, strategies: Sequence[str] = STRATEGIES, way: Access = LOCAL) -> list[Run]:
+    """Start a run for each strategy, all else alike; settings of the recipe's own strategy stay. Raises UserError."""
+    unknown = [name for name in strategies if name not in recipes.STRATEGIES]
+    if unknown or not strategies:
+        raise UserError("race_strategy", strategy=", ".join(unknown) or "-", known=", ".join(recipes.STRATEGIES))
+    return [jobs.start_training(with_strategy(recipe, name), home, way=way) for name in dict.fromkeys(strategies)]
+
+
+def standing(run: Run) -> dict | None:
+    """The runs that are tested on the very rows of this one, quickest first, and simple models scored on them:
+
+    {"metric", "lower" (whether less is better), "runs": [{"id", "name", "strategy", "model", "state", "seconds", "value"}],
+    "ladder": {name: value}}, None where there is nothing to compare. `value` is None until a run has ended.
+    """
+    split = _split(run)
+    if split is None:
+        return None
+    mine = jobs.summary(run)
+    task = tasks.get(mine["task"])
+    metric = f"test_{task.METRICS[0]}"
+    lines = []
+    for line in jobs.summaries(run.home):
+        if line["dataset_id"] == mine["dataset_id"] and line["task"] == mine["task"] and _split(Run(run.home.runs / line["id"])) == split:
+            value = line["value"] if line["metric"] == metric else None
+            lines.append({name: line[name] for name in ("id", "name", "strategy", "model", "state", "seconds")} | {"value": value})
+        if len(lines) == MOST:
+            break
+    lines.sort(key=lambda line: (line["value"] is None, line["seconds"]))
+    ladder = _ladder(run, task.METRICS[0])
+    if len(lines) < 2:
+        return None
+    return {"metric": metric, "lower": task.METRICS[0] in tasks.LOWER, "runs": lines, "ladder": ladder}
+
+
+def _split(run: Run) -> dict | None:
+    """What decides which rows are tested; None for an ensemble, whose time is that of its members."""
+    try:
+        recipe = recipes.load(run.recipe)
+    except (UserError, OSError):
+        return None
+    return None if recipe.ensemble else recipe.data.model_dump(exclude=LEARNED_FROM)
+
+
+def _ladder(run: Run, metric: str) -> dict[str, float]:
+    try:
+        simple = json.loads(run.report.read_text(encoding="utf-8")).get("baseline") or {}
+    except (OSError, ValueError):
+        return {}
+    rungs = {"majority": simple.get("majority"), simple.get("name"): simple}
+    scored = {str(name): rung["metrics"].get(metric) for name, rung in rungs.items() if rung and simple.get("split") == "test"}
+    return {name: value for name, value in scored.items() if value is not None}
