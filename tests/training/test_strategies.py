@@ -205,3 +205,13 @@ def test_lora_targets_that_do_not_exist():
     with pytest.raises(UserError) as caught:
         strategies.lora(build("bert"), r.Lora(target_modules=["nothing"]))
     assert caught.value.code == "lora_targets"
+
+
+def test_gradual_is_refused_in_several_processes(toy_model, monkeypatch):
+    from ftui.tasks import text_classification
+
+    model = text_classification.load_model(str(toy_model), ["a", "b"])
+    assert strategies.gradual(model, r.Gradual()) is model
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="one process only"):
+        strategies.gradual(model, r.Gradual())
