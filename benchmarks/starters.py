@@ -23,10 +23,12 @@ import math
 import os
 import random
 import statistics
+import sys
 import time
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
+sys.path.insert(0, str(REPO))
 DATA = Path(os.environ.get("FTUI_TEST_DATA") or REPO.parent / "shared" / "data")
 STARTERS = REPO / "assets" / "starter"
 SETS = {
@@ -179,9 +181,6 @@ def with_random_weights(model: Path, work: Path) -> Path:
 
 
 def spans(options) -> None:
-    import sys
-
-    sys.path.insert(0, str(REPO))
     from ftui import jobs
     from ftui.core import events, recipe
     from ftui.core.home import Home
