@@ -191,7 +191,8 @@ def begin(home: Home, lang: str, data_id: str, reading: str, by: str) -> tuple:
     offered = [name for name in WHICH if not (what.marks and name == "contradictory")]
     which = "unlabelled" if rows_of(folder, reading, "unlabelled") else "all"
     task = readings.read(reading).task
-    runs = [(sidebar.name_of(jobs.summary(run), lang), run.id) for run in suggesting.runs(home, task)]
+    named = {line["id"]: sidebar.name_of(line, lang) for line in jobs.summaries(home)}  # damaged ones are left out
+    runs = [(named[run.id], run.id) for run in suggesting.runs(home, task) if run.id in named]
     ways = gr.Dropdown(choices=[(languages.text("label_rows_" + name, lang), name) for name in offered], value=which)
     helpers = gr.Dropdown(choices=[(languages.text("no_suggestions", lang), ""), *runs], value="", visible=bool(runs))
     return ways, helpers, _board(home, lang, folder, reading, which, "", by)

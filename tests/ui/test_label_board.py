@@ -123,6 +123,14 @@ def test_the_most_uncertain_row_comes_first(home, lines, finished) -> None:
     assert me.row == 1 and "Take" not in me.board  # it was not asked about that one
 
 
+def test_runs_that_can_help_are_offered_and_a_damaged_one_hides_none(home, lines, finished) -> None:
+    broken = home.runs / "20240101-000000-abcd"
+    (broken / "model").mkdir(parents=True)
+    (broken / "recipe.yaml").write_bytes(finished.recipe.read_bytes())
+    _, runs, board = page.begin(home, "en", lines.id, reading(lines), "me")
+    assert [run for _, run in runs.choices] == ["", finished.id] and 'data-row="0"' in board
+
+
 def test_doubts_are_about_the_labels_that_rows_have() -> None:
     said = {"label": "a", "scores": {"a": 0.8, "b": 0.2}}
     assert suggesting.sureness(said, "b") == 0.2 and suggesting.sureness(said, None) == pytest.approx(0.6)
