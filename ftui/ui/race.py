@@ -59,7 +59,7 @@ def figure(told: dict, run_id: str, lang: str) -> go.Figure | None:
             y=value,
             line={"color": style.SUBDUED, "width": 1.2, "dash": "dot"},
             annotation={"text": f"{rung(name, lang)} {value:.3f}", "font": {"size": 11.5, "color": style.SUBDUED}},
-            annotation_position="bottom right",
+            annotation_position="top left",
         )
     return made
 
