@@ -59,7 +59,7 @@ def cards(said: dict[str, str], given: dict, task: str, lang: str) -> str:
     for model, text in said.items():
         name = languages.text("chat_tuned" if model == "model" else "chat_base", lang) if len(said) > 1 else ""
         head = f'<div class="h">{name}</div>' if name else ""
-        body = task_views.of_answers(task).answer({"text": text.strip()}, given, lang)
+        body = task_views.get(task).answer({"text": text.strip()}, given, lang)
         shown += f'<div class="ft card answer" id="answer-of-{model}" aria-live="polite">{head}{body}</div>'
     return shown
 

@@ -13,6 +13,7 @@ from ftui.core.errors import UserError
 from ftui.core.recipe import Language
 from ftui.tasks import fill_mask
 from tests.conftest import GOOD
+from tests.jobs.test_tasks import shows_it
 
 SECTIONS = {"task": "fill-mask", "language": {"mlm_probability": 0.2}}
 
@@ -74,6 +75,7 @@ def test_the_whole_way_and_on_from_there(train_here, tmp_path):
     report = json.loads(adapted.run.report.read_text())
     test, before = report["splits"]["test"]["metrics"], report["baseline"]["metrics"]
     assert test["perplexity"] < 3 < 10 < before["perplexity"] and sum(report["splits"]["test"]["losses"]["counts"]) == report["splits"]["test"]["rows"]
+    shows_it(adapted.run.home, adapted.run, ("text",))
     (answer, several, none) = Predictor(adapted.run.model).predict(
         [{"text": f"{GOOD[2]} {GOOD[2]} ___ {GOOD[2]}"}, {"text": f"[MASK] {GOOD[1]} {GOOD[1]} □ {GOOD[1]}"}, {"text": "the thing"}]
     )

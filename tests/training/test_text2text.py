@@ -19,6 +19,7 @@ from ftui.tasks import text2text
 from ftui.training import labelled, microbatches, strategies
 from ftui.training.batching import token_counts
 from tests.conftest import BAD, FILLER, GOOD
+from tests.jobs.test_tasks import shows_it
 from tests.training.conftest import Here
 
 STACKS = {"encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
@@ -147,6 +148,7 @@ def test_the_whole_way(run):
     test, before = report["splits"]["test"]["metrics"], report["baseline"]["metrics"]
     assert test["rougeL"] > 0.9 > 0.2 > before["rougeL"] and test["perplexity"] < 1.5 < 10 < before["perplexity"]
     assert {"bleu", "chrf"} <= set(test) and report["splits"]["test"]["written"] == 20 == sum(report["splits"]["test"]["scores"]["counts"])
+    shows_it(run.home, run, ("source",))
     answers = Predictor(run.model).predict([{"source": f"the {GOOD[3]} thing"}, {"source": f"{GOOD[5]} so and so"}])
     assert [answer["text"] for answer in answers] == [f"{BAD[3]} {BAD[3]}", f"{BAD[5]} {BAD[5]}"]
 
@@ -190,3 +192,13 @@ def test_the_server_streams_a_target(run):
         events = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
     assert events[-1] == "[DONE]" and json.loads(events[0])["choices"][0]["text"] == f"{BAD[0]} {BAD[0]}"
     assert client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]}).status_code == 404
+
+
+def test_the_page_shows_both_models_and_gaps():
+    from ftui.ui import composing
+    from ftui.ui.task_views import gaps
+
+    shown = composing.cards({"model": "a <b>", "base": ""}, {}, "text2text-generation", "en")
+    assert 'id="answer-of-model"' in shown and "Before tuning" in shown and "a &lt;b&gt;" in shown
+    assert "Before tuning" not in composing.cards({"model": "a"}, {}, "text2text-generation", "en")
+    assert "word" in gaps.answer({"candidates": [{"token": "word", "score": 0.5}]}, {}, "en") and "___" in gaps.answer({"candidates": []}, {}, "en")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 METRICS = ("perplexity", "loss")
 MISTAKE_HEADS = ("gap_head", "missing_head", "metric_perplexity")
-LABELLED = True
+CHARTS = ("losses_in_all", "task_parts")
+LABELLED = False
 TITLE = ("hardest_title", "hardest_title_note")
 SHOWN = 20  # of the hardest texts
 LARGEST = 700.0  # whose exponential is still a number

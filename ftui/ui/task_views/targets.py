@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 METRICS = ("rougeL", "chrf", "bleu", "perplexity")
 MISTAKE_HEADS = ("source_head", "reference_head", "written_head", "metric_rougeL")
+CHARTS = ("scores_in_all", "score_by_length")
 LABELLED = False
 TITLE = ("best_worst_title", "best_worst_title_note")
 ENDS = 10  # rows at either end that are shown
