@@ -62,11 +62,14 @@ class UsedTokens(torch.nn.Module):
 
 def apply(model: Any, rows: datasets.Dataset) -> UsedTokens | None:
     """Let `model` learn the embeddings of the `input_ids` in `rows` (and padding) only. None, and nothing is changed, where
-    the table does not learn, is also another layer's (an output, a decoder), or is used nearly as a whole."""
+    the table does not learn, is also another layer's (a decoder), or is used nearly as a whole; and where words are guessed,
+    for what fills gaps is shown tokens of no row."""
     import pyarrow.compute as pc
 
     whole = model.get_input_embeddings()
     if type(whole) is not torch.nn.Embedding or whole.max_norm is not None or not whole.weight.requires_grad:
+        return None
+    if model.get_output_embeddings() is not None:
         return None
     if sum(p is whole.weight for _, p in model.named_parameters(remove_duplicate=False)) != 1:
         return None
