@@ -61,7 +61,8 @@ def with_strategy(recipe: Recipe, name: str) -> Recipe:
 
 def _fitting(recipe: Recipe, strategy: str, reason: str, cost: Callable[[Recipe], Estimate], free: int) -> Advice:
     """The strategy with the least change of settings that fits in memory; with all of them where nothing does."""
-    made, settings = with_strategy(recipe, strategy), {}
+    made = with_strategy(recipe, strategy)
+    settings: dict[str, Any] = {}
     for settings in _ways(made):
         training = made.training.model_copy(update={name.removeprefix("training."): value for name, value in settings.items()})
         if cost(made.model_copy(update={"training": training})).memory < SPARE * free:
@@ -72,7 +73,8 @@ def _fitting(recipe: Recipe, strategy: str, reason: str, cost: Callable[[Recipe]
 def _ways(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Settings that need less and less memory: smaller parts of the same batch, layers computed twice, shorter texts."""
     training = recipe.training
-    rows, settings = training.per_device_train_batch_size, {}
+    rows = training.per_device_train_batch_size
+    settings: dict[str, Any] = {}
     yield settings
     if rows > 4:
         accumulated = training.gradient_accumulation_steps * -(-rows // 4)

@@ -121,7 +121,7 @@ def estimate(recipe: Recipe, config: dict | None, parameters: int, rows: Rows, s
         return Estimate(None, "guess", needed, written)
     settings, each = recipe.training, rows.each(recipe)
     steps = recipe.steps(rows.train)
-    seen = steps * settings.per_device_train_batch_size * settings.gradient_accumulation_steps
+    seen: float = steps * settings.per_device_train_batch_size * settings.gradient_accumulation_steps
     seen = min(seen, recipe.epochs(rows.train) * rows.train) if settings.max_steps <= 0 else seen
     scored = seen / max(1, rows.train)
     if settings.eval_strategy == "steps" and settings.eval_steps:

@@ -205,7 +205,7 @@ def build(page) -> tuple[gr.HTML, gr.Dropdown]:
     with gr.Column(elem_classes=["sheet"]):
         with gr.Row():
             with gr.Column(scale=3, min_width=280):
-                drop = gr.File(label=t("drop"), height=128, elem_id="drop", container=False, file_count="multiple")
+                drop = gr.File(label=t("drop"), height=200, elem_id="drop", container=False, file_count="multiple")
                 html(f'<div class="ft sub">{t("drop_formats")}</div>')
                 with gr.Accordion(t("more_sources"), open=False, elem_id="more-sources"):
                     with gr.Row():

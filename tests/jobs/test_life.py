@@ -125,7 +125,7 @@ def test_the_second_run_waits_for_the_first(recipe_for, tmp_path):
     wait_for(lambda: jobs.state(first) == ev.STOPPED)
     jobs.delete(third.run)
     assert third.run not in home.all_runs()
-    assert sorted(p.name for p in home.queue.iterdir()) == ["first.json", "slots.json"]
+    assert sorted(p.name for p in home.queue.iterdir()) == ["first.json", "slots.json", "speeds.json"]
 
 
 def test_ctrl_c_stops_and_a_second_one_lets_go(recipe_for, tmp_path):
