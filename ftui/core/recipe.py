@@ -227,6 +227,8 @@ class Recipe(Part):
         """The number of epochs, `auto` resolved for so many training rows: few rows are seen more often."""
         if self.training.num_train_epochs != "auto":
             return self.training.num_train_epochs
+        if rows < 500 and self.task == "text2text-generation":  # to write whole sentences takes longer
+            return 25.0
         return 10.0 if rows < 500 else 5.0 if rows < 3000 else 3.0
 
     def steps(self, rows: int) -> int:
@@ -242,7 +244,9 @@ class Recipe(Part):
         if self.training.learning_rate != "auto":
             return self.training.learning_rate
         rate = LEARNING_RATES[self.strategy.name]
-        return rate * (8.0 if parameters < 15_000_000 and self.strategy.name in ("full", "gradual", "last_n") else 1.0)
+        if parameters >= 15_000_000 or self.strategy.name not in ("full", "gradual", "last_n"):
+            return rate
+        return rate * (20.0 if self.task == "text2text-generation" else 8.0)  # T5 bears the largest
 
 
 def build(content: dict, where: str = "recipe") -> Recipe:

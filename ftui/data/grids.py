@@ -53,7 +53,7 @@ def batches(rows: Iterable[list], report: Report, texts: bool, prose: bool = Fal
     if not sample:
         return
     found = header(sample, prose)
-    if not found.rows:
+    if not found.rows and not prose:
         report.notes["note_no_header"] = {}
     body = _even(chain(sample[found.rows :], rows), len(found.names), found.rows + 1, report)
     for part in _parts(body, texts):

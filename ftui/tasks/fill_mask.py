@@ -118,10 +118,11 @@ def scored(table: pa.Table, writer: Any, progress: Callable[[int], None] | None 
 
 
 def _example(tokenizer: Any, ids: list[int], wanted: list[int]) -> tuple[str, str]:
-    """(a text with one gap, what stood there): the gap of the longest word, a whole one where there is one."""
+    """(a text with one gap, what stood there): the gap of the longest word, a whole one where there is one; punctuation
+    only where there is nothing else."""
     places = [place for place, label in enumerate(wanted) if label != IGNORED]
     words = {place: tokenizer.decode([wanted[place]]).strip() for place in places}
-    gap = max(places, key=lambda place: (not words[place].startswith("##"), len(words[place])))
+    gap = max(places, key=lambda place: (words[place].isalnum(), not words[place].startswith("##"), len(words[place])))
     special = set(tokenizer.all_special_ids) - {tokenizer.mask_token_id}
     whole = [i if label == IGNORED or place == gap else label for place, (i, label) in enumerate(zip(ids, wanted, strict=True)) if i not in special]
     before, _, after = tokenizer.decode(whole).partition(tokenizer.mask_token)

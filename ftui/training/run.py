@@ -45,7 +45,10 @@ def train(context: Context) -> bool:
     labels = task.labels(splits)
     counts = {name: splits[name].num_rows if name in splits else 0 for name in ("train", "validation", "test")}
     validated = counts["validation"] > 0
-    events.log("data_ready", **counts, labels=len(labels))
+    if labels:
+        events.log("data_ready", **counts, labels=len(labels))
+    else:
+        events.log("texts_ready", **counts)
     for reason, count in prepared.dropped.items():
         if count:
             events.log(f"dropped_{reason}", level="warning", rows=count)

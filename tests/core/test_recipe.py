@@ -96,3 +96,7 @@ def test_auto_means_more_epochs_for_few_rows_and_larger_steps_for_small_models()
     assert recipe.build({**GOOD, "training": {"num_train_epochs": 2}}).epochs(100) == 2
     assert built.learning_rate(7_000_000) > built.learning_rate(110_000_000) == 5e-5
     assert built.data.train_rows(1000) == 720
+    writes = recipe.build({**GOOD, "task": "text2text-generation"})
+    assert (writes.epochs(100), writes.epochs(1000)) == (25, 5)
+    assert writes.learning_rate(8_000_000) == pytest.approx(1e-3)
+    assert writes.learning_rate(110_000_000) == 5e-5

@@ -137,6 +137,7 @@ def test_lines_of_prose(load) -> None:
     lines = ["Once, upon a time", '"Well," she said, "well."', "the end; or not", "好，很好"]
     dataset = load("\n".join(lines), "story.txt")
     assert (columns(dataset), cells(dataset)) == (["column_1"], [(line,) for line in lines])
+    assert dataset.card()["notes"] == []
     named = load("text\n" + "\n".join(lines), "story.txt")
     assert (columns(named), cells(named)) == (["text"], [(line,) for line in lines])
 

@@ -33,10 +33,10 @@ def split_of(content: dict, wanted: str | None) -> str:
 
 
 def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
-    """(view, two charts, and what `mistakes` gives); hidden where the task draws itself."""
+    """(view, two charts, what `mistakes` gives, place of the second chart); hidden where the task draws itself."""
     content, view = report(home, run_id)
     if view is None or view.LABELLED:
-        return gr.Column(visible=False), *([gr.skip()] * 5)
+        return gr.Column(visible=False), *([gr.skip()] * 6)
     split = split_of(content, split)
     figures = view.figures(content["splits"][split], content["labels"], lang)
     for figure, key in zip(figures.values(), view.CHARTS, strict=True):
@@ -45,8 +45,9 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
     return (
         gr.Column(visible=True),
         draw(figures["errors"]),
-        draw(figures["classes"]),
+        draw(figures.get("classes")),
         *mistakes(home, lang, run_id, split, 1),
+        gr.Column(visible="classes" in figures),
     )
 
 
@@ -108,11 +109,11 @@ def build(page: Page, split: gr.Radio) -> View:
         with gr.Row(equal_height=True):
             with gr.Column(min_width=300):
                 errors = chart(t("task_errors"), t("task_errors_note"), elem_id="chart-task-errors")
-            with gr.Column(min_width=300):
+            with gr.Column(min_width=300) as second:
                 classes = chart(t("task_parts"), t("task_parts_note"), t("task_parts_none"), elem_id="chart-task-classes")
         title = html(elem_id="task-errors-title")
         table = html(elem_id="task-errors")
         number = gr.Number(1, minimum=1, precision=0, label="", elem_id="task-errors-page", elem_classes=["pager"], visible=False)
     listed = [title, table, number]
     number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
-    return View(show, [page.run, split], [content, errors, classes, *listed])
+    return View(show, [page.run, split], [content, errors, classes, *listed, second])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 METRICS = ("perplexity", "loss")
 MISTAKE_HEADS = ("gap_head", "missing_head", "metric_perplexity")
-CHARTS = ("losses_in_all", "task_parts")
+CHARTS = ("losses_in_all",)
 LABELLED = False
 TITLE = ("hardest_title", "hardest_title_note")
 SHOWN = 20  # of the hardest texts
@@ -33,7 +33,7 @@ def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
         name = languages.text("gap_several", lang, n=number) if len(found) > 1 else ""
         place = ' id="answer-label"' if number == 1 else ""
         parts.append(f'<div class="h">{name}</div><div class="top"{place}>{escape(guesses[0]["token"])}</div>')
-        if true is not None and len(found) == 1:
+        if true and len(found) == 1:
             right = true in [guess["token"] for guess in guesses]
             verdict = languages.text("gap_found" if right else "gap_missed", lang, word=true)
             parts.append(f'<div class="truth {"right" if right else "wrong"}">{"✓" if right else "✕"} {escape(verdict)}</div>')
@@ -66,4 +66,4 @@ def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure
     axes = {"xaxis": {"title": {"text": languages.text("axis_text_loss", lang)}}, "yaxis": {"title": {"text": languages.text("axis_rows", lang)}}}
     figure = charts.blank(bargap=0.05, **axes)
     figure.add_trace(go.Bar(x=centres, y=part["losses"]["counts"], marker={"color": style.TUNED}, hovertemplate="%{x:.2f}: %{y}<extra></extra>"))
-    return {"errors": figure, "classes": None}
+    return {"errors": figure}
