@@ -118,8 +118,8 @@ def scored(table: pa.Table, writer: Any, progress: Callable[[int], None] | None 
 
 
 def _example(tokenizer: Any, ids: list[int], wanted: list[int]) -> tuple[str, str]:
-    """(a text with one gap, what stood there): the gap of the longest word, a whole one where there is one; punctuation
-    only where there is nothing else."""
+    """(a text with one gap, what stood there): the gap of the longest word, a whole one where there is one, rather
+    than punctuation."""
     places = [place for place, label in enumerate(wanted) if label != IGNORED]
     words = {place: tokenizer.decode([wanted[place]]).strip() for place in places}
     gap = max(places, key=lambda place: (words[place].isalnum(), not words[place].startswith("##"), len(words[place])))
