@@ -19,6 +19,7 @@ from ftui.core import base_models, languages, machine
 from ftui.core.home import Home, write_json
 from ftui.core.recipe import Frozen, Gradual, LastN, Lora, Recipe
 
+SPEEDS = "speeds.json"  # in the folder of the queue
 SURE = {"same": 1.25, "strategy": 1.5, "model": 2.0, "guess": 2.5}  # a range reaches from the estimate over to times this
 SHARE = 0.8  # of what the processor multiplies in float32, what a training in bfloat16 makes of it
 FORWARD = 0.6  # what an operation takes in large batches without gradients, beside one in a training
@@ -233,9 +234,14 @@ def _nearest(recipe: Recipe, sizes: base_models.Shape, speeds: dict[str, Speed],
 
 def known(home: Home) -> dict[str, Speed]:
     """What trainings have left here; {} where nothing can be read."""
+    return read(home.queue)
+
+
+def read(queue: Path) -> dict[str, Speed]:
+    """What trainings have left in this folder; {} where nothing can be read."""
     try:
-        read = json.loads(_file(home).read_text(encoding="utf-8"))
-        return {str(name): Speed(**fields) for name, fields in read.items() if name.count("|") == 3 and _inner(name)}
+        told = json.loads((queue / SPEEDS).read_text(encoding="utf-8"))
+        return {str(name): Speed(**fields) for name, fields in told.items() if name.count("|") == 3 and _inner(name)}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
@@ -248,11 +254,7 @@ def remember(home: Home, recipe: Recipe, sizes: base_models.Shape, device: str, 
 def merge(home: Home, speeds: dict[str, Speed]) -> None:
     """Keep these beside those that are known."""
     home.queue.mkdir(parents=True, exist_ok=True)
-    write_json(_file(home), {name: asdict(one) for name, one in {**known(home), **speeds}.items()})
-
-
-def _file(home: Home) -> Path:
-    return home.queue / "speeds.json"
+    write_json(home.queue / SPEEDS, {name: asdict(one) for name, one in {**known(home), **speeds}.items()})
 
 
 @functools.cache

@@ -102,13 +102,13 @@ def measure(recipe: Recipe, home: Home) -> None:
         run.recipe.write_text(recipes.dump(made), encoding="utf-8")
         job.write_card({**job.card(), **processes.identity(os.getpid())})
         environment = {"GLIBC_TUNABLES": MALLOC, **os.environ, "PYTHONPATH": os.pathsep.join(python_path())}
-        environment.pop("FTUI_QUEUE", None)
+        environment["FTUI_QUEUE"] = str(there.path / "queue")
         command = [sys.executable, "-m", "ftui.jobs.child", str(job.path)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
         except subprocess.TimeoutExpired as error:
             raise UserError("measure_failed", problem=f"{PATIENCE} s") from error
-        speeds = estimate.known(there)
+        speeds = estimate.read(there.path / "queue")  # not there.queue: a page has one queue for all of its homes
         if not speeds:
             failure = ev.last(ev.read(job.events)[0], "error")
             problem = failure["message"] if failure else (done.stderr.strip().splitlines() or ["?"])[-1][:200]

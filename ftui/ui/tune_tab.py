@@ -88,15 +88,17 @@ def take_advice(home: Home, lang: str, data_id: str, *inputs: Any, way: Access =
     return tuple(shown[name] for name in ADVISED)
 
 
-def measure(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> str:
-    """Time the recipe on this machine: the notice."""
+def measure(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> Iterator[tuple]:
+    """Time the recipe on this machine: (notice, the button), at once that it is under way, then how it went."""
+    yield "", gr.Button(languages.text("measuring", lang), interactive=False)
+    problem = ""
     try:
         made = make_recipe(home, data_id, inputs[0], inputs[1:3], inputs[3:])
         way.check(made, home, 0)
         costs.measure(made, home)
-    except UserError as problem:
-        return explain(problem, lang)
-    return ""
+    except UserError as error:
+        problem = explain(error, lang)
+    yield problem, gr.Button(languages.text("measure", lang), interactive=True)
 
 
 def _script(made: Recipe, folder: Path, way: Access, lang: str) -> str:
@@ -289,6 +291,7 @@ def build(page: Page, choice: Choice) -> View:
                 taking = gr.Button(t("take_advice"), visible=False, size="sm", elem_id="take-advice")
                 racing = gr.Button(t("start_race"), size="sm", elem_id="start-race")
                 timing = gr.Button(t("measure"), visible=False, size="sm", elem_id="measure")
+            refused = html(elem_id="outlook-notice")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
         with gr.Accordion(t("recipe_title"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
@@ -326,8 +329,8 @@ def build(page: Page, choice: Choice) -> View:
 
     advised = page.bind(partial(take_advice, way=page.way))
     taking.click(advised, inputs, [controls[name] for name in ADVISED], **SHOWN).then(seen, inputs, previewed, **QUIET)
-    timing.click(page.bind(partial(measure, way=page.way)), inputs, [notice], **SHOWN).then(seen, inputs, previewed, **QUIET)
-    racing.click(page.bind(partial(start_race, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
+    timing.click(page.bind(partial(measure, way=page.way)), inputs, [refused, timing], **QUIET).then(seen, inputs, previewed, **QUIET)
+    racing.click(page.bind(partial(start_race, way=page.way)), inputs, [refused, page.run, page.tabs], **SHOWN)
     go.click(page.bind(partial(start, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
     shown = [facts, nothing, content, earlier, about, *previewed]
     settle = (filling.settle, [page.data, pending], [pending, *chosen])

@@ -15,8 +15,9 @@ def made(recipe_for):
     return recipe.build(recipe_for(num_train_epochs=5))
 
 
-def test_a_short_training_is_measured_and_leaves_nothing_else(made, tmp_path):
+def test_a_short_training_is_measured_and_leaves_nothing_else(made, tmp_path, monkeypatch):
     home = Home(tmp_path)
+    monkeypatch.setenv("FTUI_QUEUE", str(home.queue))  # as the page does
     guessed = costs.of(made, home)
     costs.measure(made, home)
     measured = costs.of(made, home)
