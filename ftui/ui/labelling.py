@@ -15,7 +15,7 @@ from ftui.core import languages
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.data import label_rows, labelling
+from ftui.data import forms, label_rows, labelling
 from ftui.data.label_rows import FORMATS, Subject
 from ftui.ui import label_boards as boards
 from ftui.ui import pieces, readings, sidebar, suggesting, workshop
@@ -28,13 +28,18 @@ WHICH = {
 # ---- what is labelled
 
 
+def task_of(reading: str) -> str:
+    """The task whose labels are given: texts alone, read as such, are where a classification begins."""
+    task = readings.read(reading).task
+    return "text-classification" if task == forms.PLAIN else task
+
+
 @functools.lru_cache(maxsize=8)
 def subject_of(folder: Path, reading: str) -> Subject | None:
     """What can be labelled of a data set in this reading; None where its task has no labels that are given so."""
-    now = readings.read(reading)
-    roles = tasks.get(now.task).ROLES
+    roles = tasks.get(task_of(reading)).ROLES
     marks = "spans" in roles
-    return label_rows.subject(folder, now.columns, marks) if marks or "label" in roles else None
+    return label_rows.subject(folder, readings.read(reading).columns, marks) if marks or "label" in roles else None
 
 
 @functools.lru_cache(maxsize=16)
@@ -190,9 +195,8 @@ def begin(home: Home, lang: str, data_id: str, reading: str, by: str) -> tuple:
         return gr.skip(), gr.skip(), ""
     offered = [name for name in WHICH if not (what.marks and name == "contradictory")]
     which = "unlabelled" if rows_of(folder, reading, "unlabelled") else "all"
-    task = readings.read(reading).task
     named = {line["id"]: sidebar.name_of(line, lang) for line in jobs.summaries(home)}  # damaged ones are left out
-    runs = [(named[run.id], run.id) for run in suggesting.runs(home, task) if run.id in named]
+    runs = [(named[run.id], run.id) for run in suggesting.runs(home, task_of(reading)) if run.id in named]
     ways = gr.Dropdown(choices=[(languages.text("label_rows_" + name, lang), name) for name in offered], value=which)
     helpers = gr.Dropdown(choices=[(languages.text("no_suggestions", lang), ""), *runs], value="", visible=bool(runs))
     return ways, helpers, _board(home, lang, folder, reading, which, "", by)
@@ -253,7 +257,7 @@ def finish(home: Home, lang: str, data_id: str, reading: str, way: Access = LOCA
     except UserError as problem:
         return gr.skip(), pieces.error(problem, lang)
     kept = workshop.saved(folder)
-    workshop.save(made.path, readings.read(reading).task, columns, kept["plan"])
+    workshop.save(made.path, task_of(reading), columns, kept["plan"])
     count = made.card()["made_from"]["labelled"]
     return made.id, pieces.notice(languages.text("labelling_finished", lang, name=made.card()["name"], n=count))
 

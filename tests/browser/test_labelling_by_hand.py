@@ -64,6 +64,7 @@ def test_words_are_marked_with_mouse_and_keys(ui, open_page, tmp_path):
     page.locator("#task input").click()
     page.get_by_role("option", name="Named entities").click()
     expect(page.locator("#form input")).to_be_visible()
+    expect(page.locator("#data-findings")).to_contain_text("“Named entities” needs a column for")  # the page has followed
     open_board(page)
     text = page.locator(".board .marked")
     words = text.locator("i")
