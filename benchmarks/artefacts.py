@@ -11,15 +11,13 @@ on the machine only makes it slower. In brackets the least and the greatest gain
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
-from benchmarks import readme, teachers
+from benchmarks import teachers
+from benchmarks.following import finished
 from ftui import jobs
 from ftui.artifacts import exporting, measuring
 from ftui.artifacts.predicting import Predictor
-from ftui.core import events as ev
 from ftui.core.home import Home, Run
 
 FORMS = ("onnx", "onnx-int8", "onnx-static-int8", "torchscript", "int8", "torch-export")
@@ -33,11 +31,7 @@ def make(home: Home, minutes: float) -> None:
         run = teachers.trained(name, model, home)
         for form in FORMS:
             if exporting.card_of(run, form) is None and time.monotonic() < end:
-                job = jobs.start(run, "export", {"format": form})
-                while jobs.state(job) not in ev.TERMINAL:
-                    time.sleep(0.3)
-                if jobs.state(job) != ev.FINISHED:
-                    raise SystemExit(f"{run.id} {form}\n{job.log.read_text(encoding='utf-8')[-2000:]}")
+                finished(jobs.start(run, "export", {"format": form}))
                 print(name, teachers.short(model), form, flush=True)
 
 
@@ -73,24 +67,5 @@ def rows(home: Home, rounds: int) -> list[list[str]]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "time"))
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--minutes", type=float, default=7)
-    parser.add_argument("--readme", action="store_true")
-    options = parser.parse_args()
-    home = Home(options.home.absolute())
-    home.path.mkdir(parents=True, exist_ok=True)
-    if options.what == "make":
-        make(home, options.minutes)
-        return
-    table = readme.table(HEADS, rows(home, options.rounds))
-    print(table)
-    if options.readme:
-        readme.put("artefacts", table)
-
-
 if __name__ == "__main__":
-    main()
+    teachers.command(__doc__, "artefacts", HEADS, make, rows)

@@ -13,12 +13,11 @@ on the machine only makes it slower. In brackets the least and the greatest gain
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
-from pathlib import Path
 
-from benchmarks import readme, teachers
+from benchmarks import teachers
+from benchmarks.following import finished
 from ftui import jobs
 from ftui.artifacts import before_after, measuring
 from ftui.artifacts.predicting import Predictor
@@ -59,10 +58,17 @@ def made(name: str, model: str, what: str, home: Home, train: bool = True) -> tu
     teacher = teachers.trained(name, model, home)
     if key not in runs:
         recipe = student(teacher) if what == "half the layers" else fewer_tokens(teacher)
-        runs[key] = teachers.finished(jobs.start_training(recipe, home)).id
+        runs[key] = finished(jobs.start_training(recipe, home).training()).run.id
         write_json(known, runs)
         print(key, flush=True)
     return teacher, home.run(runs[key])
+
+
+def make(home: Home, minutes: float) -> None:
+    """Train; nothing new begins after so many minutes."""
+    end = time.monotonic() + 60 * minutes
+    for name, model, what in wanted():
+        made(name, model, what, home, train=time.monotonic() < end)
 
 
 def rows(home: Home, rounds: int) -> list[list[str]]:
@@ -88,26 +94,5 @@ def rows(home: Home, rounds: int) -> list[list[str]]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "time"))
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--minutes", type=float, default=5, help="nothing new begins after these")
-    parser.add_argument("--readme", action="store_true")
-    options = parser.parse_args()
-    home = Home(options.home.absolute())
-    home.path.mkdir(parents=True, exist_ok=True)
-    if options.what == "make":
-        end = time.monotonic() + 60 * options.minutes
-        for name, model, what in wanted():
-            made(name, model, what, home, train=time.monotonic() < end)
-        return
-    table = readme.table(HEADS, rows(home, options.rounds))
-    print(table)
-    if options.readme:
-        readme.put("smaller", table)
-
-
 if __name__ == "__main__":
-    main()
+    teachers.command(__doc__, "smaller", HEADS, make, rows)

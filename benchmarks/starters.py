@@ -181,8 +181,9 @@ def with_random_weights(model: Path, work: Path) -> Path:
 
 
 def spans(options) -> None:
+    from benchmarks.following import finished
     from ftui import jobs
-    from ftui.core import events, recipe
+    from ftui.core import recipe
     from ftui.core.home import Home
 
     work = options.kept.parent
@@ -199,11 +200,7 @@ def spans(options) -> None:
                 training = {"seed": seed, "num_train_epochs": about.get("epochs", "auto")}
                 content = {"task": about["task"], "model": str(model), "data": data, "training": training}
                 run = jobs.start_training(recipe.build(content), Home(work / "home"))
-                job = run.training()
-                while jobs.state(job) not in events.TERMINAL:
-                    time.sleep(1)
-                if jobs.state(job) != events.FINISHED:
-                    raise SystemExit(job.log.read_text(encoding="utf-8")[-2000:])
+                finished(run.training())
                 test = json.loads(run.report.read_text(encoding="utf-8"))["splits"]["test"]
                 kept[key] = [test["metrics"][score] for score in about["scores"]]
                 options.kept.write_text(json.dumps(kept, indent=1))

@@ -84,16 +84,13 @@ def recipe(name: str, row: Row, folder: Path, rows: int):
 
 def measured(name: str, row: Row, home, rows: int) -> dict:
     """{"before", "after", "seconds", "rows"} of a training that is run here to its end."""
+    from benchmarks.following import finished
     from ftui import jobs
     from ftui.core import events as ev
 
     with tempfile.TemporaryDirectory() as folder:
         run = jobs.start_training(recipe(name, row, Path(folder), rows), home)
-        job = run.training()
-        while jobs.state(job) not in ev.TERMINAL:
-            time.sleep(0.5)
-    if jobs.state(job) != ev.FINISHED:
-        raise SystemExit(f"{name}: {jobs.state(job)}\n{job.log.read_text(encoding='utf-8')[-2000:]}")
+        job = finished(run.training())
     report, events = json.loads(run.report.read_text(encoding="utf-8")), ev.read(job.events)[0]
     logged = {event["key"]: event["params"] for event in events if event["type"] == "log"}
     test = report["splits"]["test"]

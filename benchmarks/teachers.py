@@ -9,12 +9,14 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks import readme
+from benchmarks.following import finished
 from ftui import jobs
-from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.home import Home, Run, write_json
 
@@ -43,16 +45,6 @@ def short(model: str) -> str:
     return "MiniLM-L6" if "/" in model else model
 
 
-def finished(run: Run) -> Run:
-    """Wait for a run; ends the benchmark where it fails."""
-    job = run.training()
-    while jobs.state(job) not in ev.TERMINAL:
-        time.sleep(0.5)
-    if jobs.state(job) != ev.FINISHED:
-        raise SystemExit(f"{run.id}: {jobs.state(job)}\n{job.log.read_text(encoding='utf-8')[-2000:]}")
-    return run
-
-
 def trained(name: str, model: str, home: Home) -> Run:
     """The run of this data set and base model, trained unless it is there: ROWS training rows, the set's own test file."""
     known = home.path / "teachers.json"
@@ -63,10 +55,30 @@ def trained(name: str, model: str, home: Home) -> Run:
         rows = pd.read_csv(DATA / name / "train.csv", dtype=str, keep_default_na=False)
         rows.sample(min(ROWS, len(rows)), random_state=42).to_csv(path, index=False)
         data = {"path": str(path), "test_path": str(DATA / name / "test.csv"), "columns": {"text": "text", "label": SETS[name]}}
-        run = finished(jobs.start_training(recipes.build({"model": model, "data": data, "training": TRAINING}), home))
-        runs[key] = run.id
+        run = jobs.start_training(recipes.build({"model": model, "data": data, "training": TRAINING}), home)
+        runs[key] = finished(run.training()).run.id
         write_json(known, runs)
     return home.run(runs[key])
+
+
+def command(about: str, name: str, heads: list[str], make: Callable[[Home, float], None], rows: Callable[[Home, int], list[list[str]]]) -> None:
+    """`make` within some minutes, or `time` in some rounds and put the table of `rows` between the READMEs' marks of `name`."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("make", "time"))
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--minutes", type=float, default=7, help="nothing new begins after these")
+    parser.add_argument("--readme", action="store_true")
+    options = parser.parse_args()
+    home = Home(options.home.absolute())
+    home.path.mkdir(parents=True, exist_ok=True)
+    if options.what == "make":
+        make(home, options.minutes)
+        return
+    table = readme.table(heads, rows(home, options.rounds))
+    print(table)
+    if options.readme:
+        readme.put(name, table)
 
 
 def main() -> None:
