@@ -46,10 +46,9 @@ def standing(run: Run) -> dict | None:
         if len(lines) == MOST:
             break
     lines.sort(key=lambda line: (line["value"] is None, line["seconds"]))
-    ladder = _ladder(run, task.METRICS[0])
     if len(lines) < 2:
         return None
-    return {"metric": metric, "lower": task.METRICS[0] in tasks.LOWER, "runs": lines, "ladder": ladder}
+    return {"metric": metric, "lower": task.METRICS[0] in tasks.LOWER, "runs": lines, "ladder": _ladder(run, task.METRICS[0])}
 
 
 def _split(run: Run) -> dict | None:
