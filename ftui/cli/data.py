@@ -33,11 +33,10 @@ def data_report(
     named = {role: column for role, column in (("text", text), ("label", label)) if column}
     columns = preparing.find_columns(table, named, tuple({**guessed["columns"], **named}), dataset.card()["name"])
     counts = inspecting.label_counts(table, columns["label"]) if "label" in columns else []
-    tokenizer = homes.starter_models() / "starter-encoder" / "tokenizer.json"
     own = {"test": intake.import_file(test, at)} if test else None
     made = None
     if "text" in columns:
-        made = report.make(report.look(dataset, columns, own=own, tokenizer=tokenizer if tokenizer.exists() else None))
+        made = report.make(report.look(dataset, columns, own=own, tokenizer=homes.starter_tokenizer()))
     lang = languages.of_terminal()
     facts = {**dataset.card(), **guessed, "columns": columns, "labels": dict(counts)}
     if as_json:

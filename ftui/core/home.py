@@ -276,3 +276,9 @@ def safe_name(name: str) -> str:
 def starter_models() -> Path:
     """The folder of the models that come with ftui."""
     return Path(__file__).parents[2] / "assets" / "starter"
+
+
+def starter_tokenizer() -> Path | None:
+    """The file of the starter encoder's tokenizer, where it is there: tokens are counted with it while no model is chosen."""
+    path = starter_models() / "starter-encoder" / "tokenizer.json"
+    return path if path.exists() else None

@@ -19,7 +19,7 @@ from ftui.core import recipe as recipes
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
 from ftui.core.estimate import Estimate, Rows
-from ftui.core.home import Home, starter_models
+from ftui.core.home import Home, starter_models, starter_tokenizer
 from ftui.core.recipe import Recipe
 from ftui.core.starters import UNKNOWN
 from ftui.data import forms, inspecting, intake, preparing, values
@@ -67,8 +67,7 @@ def _tokenizer(known: Known) -> Path | None:
     """The model's own where it is here, else that of the starter model: about as many tokens."""
     folder = starter_models() / known.model if known.kind == "starter" else Path(known.model)
     cached = base_models.cached(known.model, "tokenizer.json") if known.kind == "hub" else folder / "tokenizer.json"
-    found = (cached, starter_models() / "starter-encoder" / "tokenizer.json")
-    return next((path for path in found if path and path.exists()), None)
+    return cached if cached and cached.exists() else starter_tokenizer()
 
 
 @functools.lru_cache(maxsize=64)

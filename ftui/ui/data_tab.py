@@ -15,7 +15,7 @@ import gradio as gr
 from ftui import tasks
 from ftui.core import languages
 from ftui.core.errors import UserError
-from ftui.core.home import Home, starter_models
+from ftui.core.home import Home, starter_tokenizer
 from ftui.ui import charts, dividing, glossary, growing, labelling, naming, pieces, preview, readings, sources, workshop
 from ftui.ui.page import LATEST, QUIET, Choice, Page, View, chart, draw, go_to, html
 
@@ -252,8 +252,7 @@ def looked(path: Path, reading: str) -> tuple[list[tuple[str, int]], dict | None
     from ftui.data import cleaning, forms, inspecting, intake, preparing
 
     table, now = intake.open_dataset(path).table(), readings.read(reading)
-    tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
-    tokenizer = tokenizer if tokenizer.exists() else None
+    tokenizer = starter_tokenizer()
     columns = {role: column for role, column in now.columns.items() if set(forms.names(role, column)) <= set(table.column_names)}
     counts = inspecting.label_counts(table, columns["label"]) if "label" in columns else []
     inputs = tasks.inputs(tasks.get(now.task), columns)

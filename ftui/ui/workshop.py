@@ -22,7 +22,7 @@ from ftui import tasks
 from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
-from ftui.core.home import Home, starter_models, write_json
+from ftui.core.home import Home, starter_tokenizer, write_json
 from ftui.core.steps import CLEAN, build_steps
 from ftui.ui import pieces, readings
 from ftui.ui.page import LATEST, QUIET, Page, html, pickable
@@ -99,10 +99,9 @@ def sheet(folder: Path, reading: str, plan: str) -> Sheet:
     content = read(plan)
     own = {split: content.get(f"{split}_path") for split in ("validation", "test")}
     others = {split: intake.open_dataset(Path(path)) for split, path in own.items() if path}
-    tokenizer = starter_models() / "starter-encoder" / "tokenizer.json"
     steps = build_steps(content.get("clean", []))
     columns = readings.read(reading).columns
-    return report.look(intake.open_dataset(folder), columns, steps, others, tokenizer if tokenizer.exists() else None)
+    return report.look(intake.open_dataset(folder), columns, steps, others, starter_tokenizer())
 
 
 @functools.lru_cache(maxsize=8)
