@@ -56,8 +56,8 @@ def new_rows(
 ) -> pa.Table:
     """As many new rows as the step wants, or as many as can be had. `others`: validation and test rows; `with_model` makes
     the function of a step that needs one; `tell(rows so far, wanted)` after each batch may raise to stop it all."""
-    known = set(map(similar.key, cleaning.texts(train)))
-    held = [key for table in others for key in map(similar.key, cleaning.texts(table))]
+    known = set(similar.keys(cleaning.texts(train)))
+    held = [key for table in others for key in similar.keys(cleaning.texts(table))]
     rng = np.random.default_rng(seed)
     batch = with_model(step) if step.name in WITH_A_MODEL else quick(step)
     wanted, made = round(step.share * len(train)), train.slice(0, 0)
@@ -95,7 +95,7 @@ def _new(origins: pa.Table, batch: Batch, rng: np.random.Generator, known: set[s
         made = _put(made, role, pa.array(texts, pa.string()))
         if "spans" in made.column_names:
             made = _put(made, "spans", pa.array(marked, spans.TYPE))
-    keys = list(map(similar.key, cleaning.texts(made)))
+    keys = similar.keys(cleaning.texts(made))
     good = changed & np.fromiter(map(bool, keys), bool, len(keys))
     if held:
         good &= ~preparing.leaked(keys, held)

@@ -23,18 +23,24 @@ def table(*ranges: tuple[int, int]) -> np.ndarray:
 def counts(texts: Sequence[str], tables: Sequence[np.ndarray]) -> np.ndarray:
     """(N, T) how many characters of each text each table holds."""
     found = [np.zeros((0, len(tables)), np.int64)]
-    for some in _some(texts):
-        code = np.frombuffer("".join(some).encode("utf-32-le", "surrogatepass"), np.uint32)
-        ends = np.cumsum([0, *map(len, some)])
+    for part in some(texts):
+        code = codes(part)
+        ends = np.cumsum([0, *map(len, part)])
         sums = (np.concatenate([[0], np.cumsum(one[code], dtype=np.int64)])[ends] for one in tables)
         found.append(np.stack([np.diff(total) for total in sums], axis=1))
     return np.concatenate(found)
 
 
-def _some(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+def codes(texts: Sequence[str]) -> np.ndarray:
+    """(C,) the numbers of all characters, one text after the other."""
+    return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def some(texts: Sequence[str], most: int = _AT_ONCE) -> Iterator[Sequence[str]]:
+    """All texts, in order, about so many characters of them at a time."""
     start, size = 0, 0
     for i, text in enumerate(texts, 1):
         size += len(text)
-        if size > _AT_ONCE or i == len(texts):
+        if size > most or i == len(texts):
             yield texts[start:i]
             start, size = i, 0

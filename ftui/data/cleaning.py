@@ -152,7 +152,7 @@ def duplicates(texts: list[str], labels: list[str]) -> np.ndarray:
 
 
 def _drop_near_duplicates(table: pa.Table, step: Part) -> np.ndarray:
-    keys = list(map(similar.key, texts(table)))
+    keys = similar.keys(texts(table))
     return ~near_duplicates(similar.groups(keys, step.threshold), _labels(table))
 
 
@@ -165,7 +165,7 @@ def near_duplicates(group: np.ndarray, labels: list[str]) -> np.ndarray:
 
 
 def _contradictions(table: pa.Table, step: Part) -> np.ndarray:
-    keys = list(map(similar.key, texts(table)))
+    keys = similar.keys(texts(table))
     labels = _labels(table)
     votes: dict[str, Counter[str]] = defaultdict(Counter)
     for key, label in zip(keys, labels, strict=True):

@@ -100,7 +100,7 @@ def contradictory(what: Subject) -> np.ndarray:
         return np.zeros(0, np.int64)
     rows = np.flatnonzero(_filled(what, what.inputs[0]) & _filled(what, what.column))
     columns = [values.strings(what.table.column(name).combine_chunks()).take(pa.array(rows)).to_pylist() for name in what.inputs]
-    keys = [similar.key(" ".join(cells)) for cells in zip(*columns, strict=True)]
+    keys = similar.keys([" ".join(cells) for cells in zip(*columns, strict=True)])
     labels = [label_text(value) or "" for value in what.table.column(what.column).take(pa.array(rows)).to_pylist()]
     both = np.flatnonzero(cleaning.contradicted(keys, labels))
     return rows[np.array(sorted(both, key=lambda i: keys[i]), np.int64)]

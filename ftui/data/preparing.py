@@ -58,7 +58,7 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
 
 
 def _without_leaks(train: pa.Table, other: pa.Table, dropped: Counter[str]) -> pa.Table:
-    both = leaked(*(list(map(similar.key, cleaning.texts(table))) for table in (train, other)))
+    both = leaked(*(similar.keys(cleaning.texts(table)) for table in (train, other)))
     if both.all():
         return train  # the same file twice: that is what was asked for
     dropped["leaked"] += int(both.sum())
@@ -215,7 +215,7 @@ def together(whole: pa.Table, data: recipe.Data, raw: pa.Table) -> np.ndarray:
     column says."""
     groups = np.arange(len(whole))
     if data.keep_together != "none" and len(whole):
-        keys = list(map(similar.key, cleaning.texts(whole)))
+        keys = similar.keys(cleaning.texts(whole))
         near = data.keep_together == "near" and len(whole) <= MOST_COMPARED
         groups = similar.clusters(keys) if near else similar.same(keys)
     if data.group_column:

@@ -81,7 +81,7 @@ class Sheet:
 
     @cached_property
     def keys(self) -> list[str]:
-        return list(map(similar.key, self.texts))
+        return similar.keys(self.texts)
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -126,7 +126,7 @@ def look(dataset: Dataset, columns: dict[str, str], steps: Sequence[Part] = (), 
         if set(there) - {"label"}:
             rows, _ = preparing.filled(other.table(), there, forms.wanted(there))
             rows = cleaning.rewritten(rows, steps)
-            sheet.others[split] = list(map(similar.key, cleaning.texts(rows)))
+            sheet.others[split] = similar.keys(cleaning.texts(rows))
     return sheet
 
 

@@ -3,18 +3,28 @@
 Vectorised over all texts at once: 100,000 reviews take some seconds on one core.
 """
 
+import functools
 import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 import regex
 
+from ftui.data import characters
+
 THRESHOLD = 0.8
 LOWEST = 0.7  # below this the bands would miss too many
 _PIECE = 3
 _BANDS, _BAND = 16, 4  # of two texts that share 80 % at least one band agrees in 99.98 % of all cases, of 70 % in 98.8 %
 _SLACK = 0.25  # four standard deviations of the share of equal hashes
+_CACHED = 100_000  # characters at a time that are hashed: what a processor's cache holds
 _MOST_COMPARED = 300_000  # pairs compared exactly; of more, the hashes' estimate is believed
+
+_NOT_ALONE = 0xFFFFFFFF
+_SETTLED = (  # characters that never join one before them
+    (0, 0x2FF), (0x370, 0x482), (0x2000, 0x20CF), (0x2100, 0x2CE0), (0x2E80, 0x3029), (0x3030, 0x3098), (0x309B, 0xA66E),
+    (0xAC00, 0xD7A3), (0xE000, 0xFB00), (0xFE00, 0xFE0F), (0xFF00, 0xFFFF), (0x1F000, 0x1FAFF), (0x20000, 0x3FFFF),
+)  # fmt: skip
 
 _NOISE = regex.compile(r"[\p{P}\p{Z}\p{C}~^`|+=<>]+")
 
@@ -27,6 +37,36 @@ def key(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
     return _NOISE.sub("", plain) or plain.strip()
+
+
+def keys(texts: Sequence[str]) -> list[str]:
+    """`key` of each text, for many at once."""
+    found: list[str] = []
+    for part in characters.some(texts):
+        code, ends = characters.codes(part), np.cumsum([0, *map(len, part)])
+        there = np.flatnonzero(np.bincount(code))
+        table = np.zeros(characters.BEYOND, np.uint32)
+        table[there] = [_alone(chr(one)) for one in there]
+        made = table[code]
+        joining, kept = made == _NOT_ALONE, made != 0
+        hard = np.diff(np.concatenate([[0], np.cumsum(joining)])[ends]) > 0
+        cuts = np.concatenate([[0], np.cumsum(kept)])[ends]
+        hard |= np.diff(cuts) == 0
+        made[joining] = 0x20
+        plain = made[kept].tobytes().decode("utf-32-le", "surrogatepass")
+        spans = zip(part, hard.tolist(), cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+        found += [key(text) if odd else plain[start:end] for text, odd, start, end in spans]
+    return found
+
+
+@functools.cache
+def _alone(character: str) -> int:
+    """What `key` makes of this character wherever it stands: 0 for nothing, _NOT_ALONE where that depends on its neighbours
+    (marks that join the letter before them), or where it becomes several."""
+    normal = unicodedata.normalize("NFKC", character)
+    plain = _NOISE.sub("", normal.casefold())
+    settled = all(any(first <= ord(c) <= last for first, last in _SETTLED) for c in normal)
+    return _NOT_ALONE if not settled or len(plain) > 1 else ord(plain) if plain else 0
 
 
 def same(keys: Sequence[str]) -> np.ndarray:
@@ -78,7 +118,8 @@ def _similar(texts: list[str], threshold: float) -> np.ndarray:
     what belongs together."""
     hashes = _signatures(texts)
     pairs = _candidates(hashes)
-    equal = np.concatenate([(hashes[:, part[:, 0]] == hashes[:, part[:, 1]]).mean(0) for part in _parts(pairs)])
+    hashes = np.ascontiguousarray(hashes.T)
+    equal = np.concatenate([(hashes[part[:, 0]] == hashes[part[:, 1]]).mean(1) for part in _parts(pairs)])
     pairs, equal = pairs[equal >= threshold - _SLACK], equal[equal >= threshold - _SLACK]
     if len(pairs) > _MOST_COMPARED:
         return pairs[equal >= threshold]
@@ -88,7 +129,7 @@ def _similar(texts: list[str], threshold: float) -> np.ndarray:
 
 
 def _parts(pairs: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(pairs, max(1, len(pairs) // 100_000))
+    return np.array_split(pairs, max(1, len(pairs) // 20_000))
 
 
 def _shares(texts: list[str], pairs: np.ndarray) -> np.ndarray:
@@ -111,13 +152,7 @@ def _shares(texts: list[str], pairs: np.ndarray) -> np.ndarray:
 
 def _signatures(texts: list[str]) -> np.ndarray:
     """(64, N) MinHashes of the texts' pieces; each text is at least one piece long."""
-    made, start, size = [], 0, 0
-    for i, text in enumerate(texts):  # so many at a time that memory stays small
-        size += len(text)
-        if size > 2_000_000 or i == len(texts) - 1:
-            made.append(_some_signatures(texts[start : i + 1]))
-            start, size = i + 1, 0
-    return np.concatenate(made, axis=1)
+    return np.concatenate([_some_signatures(some) for some in characters.some(texts, _CACHED)], axis=1)
 
 
 def _hashed(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -140,11 +175,13 @@ def _some_signatures(texts: list[str]) -> np.ndarray:
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     rng = np.random.default_rng(20240229)
     found = np.empty((_BANDS * _BAND, len(texts)), np.uint32)
+    hashed, shifted = np.empty_like(piece), np.empty_like(piece)
     for row in found:
         add, by = rng.integers(0, 2**32, 2, dtype=np.uint32)
-        hashed = (piece ^ add) * (by | np.uint32(1))
-        hashed ^= hashed >> np.uint32(15)
-        row[:] = np.minimum.reduceat(hashed, starts)
+        np.bitwise_xor(piece, add, out=hashed)
+        np.multiply(hashed, by | np.uint32(1), out=hashed)
+        hashed ^= np.right_shift(hashed, np.uint32(15), out=shifted)
+        np.minimum.reduceat(hashed, starts, out=row)
     return found
 
 
@@ -156,8 +193,9 @@ def _candidates(hashes: np.ndarray) -> np.ndarray:
         for row in band:
             mark = mark * np.uint64(0x9E3779B97F4A7C15) + row
         order = np.argsort(mark, kind="stable")
-        again = np.concatenate([[False], mark[order][1:] == mark[order][:-1]])
+        mark = mark[order]
+        again = np.concatenate([[False], mark[1:] == mark[:-1]])
         first = order[np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))]
         before = np.concatenate([order[:1], order[:-1]])
-        found += [np.stack([other[again], order[again]], axis=1) for other in (first, before)]
-    return np.unique(np.concatenate(found), axis=0)
+        found += [other[again] * len(order) + order[again] for other in (first, before)]
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), hashes.shape[1]), axis=1)

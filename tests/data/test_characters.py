@@ -1,5 +1,7 @@
 """What is counted or compared for all texts at once is what it would be for each alone."""
 
+import unicodedata
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,29 @@ def test_counts_of_many_parts(monkeypatch) -> None:
     monkeypatch.setattr(characters, "_AT_ONCE", 3)
     texts = ["a1", "", "2222", "b", "3"]
     assert characters.counts(texts, [characters.table((0x30, 0x39))]).tolist() == [[1], [0], [4], [0], [1]]
+
+
+JOINING = "e\u0301\u1100\u1161\u11a8각\uff76\uff9e\u3099か\u09c7\u09be\u0378\ud800ß™…\ufe0f👍🏽"  # marks, jamo, half width, surrogates
+
+
+@given(st.lists(st.text(st.one_of(st.characters(exclude_categories=[]), st.sampled_from(JOINING + "aＡ。 好\u3000")), max_size=12), max_size=8))
+@settings(deadline=None)
+def test_keys(texts) -> None:
+    assert similar.keys(texts) == list(map(similar.key, texts))
+
+
+def test_characters_that_stand_alone_join_none_before_them() -> None:
+    pairs = (unicodedata.decomposition(chr(code)).split() for code in range(0x110000))
+    second = {int(pair[1], 16) for pair in pairs if len(pair) == 2 and pair[0][0] != "<"} | {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
+    settled = {code for first, last in similar._SETTLED for code in range(first, last + 1)}
+    assert not second & settled and not any(unicodedata.combining(chr(code)) for code in settled)
+
+
+def test_hashes_are_the_same_in_parts_of_any_size(monkeypatch) -> None:
+    texts = [f"{n} 很好 {n * n}" for n in range(50)]
+    whole = similar._signatures(texts)
+    monkeypatch.setattr(similar, "_CACHED", 20)
+    assert (similar._signatures(texts) == whole).all()
 
 
 @given(st.lists(st.text("abc好", min_size=3, max_size=12), min_size=2, max_size=6))
