@@ -12,10 +12,9 @@ from ftui.tasks.resampling import RESAMPLES, ends, f1_and_accuracy
 
 
 def compare(first: Path, second: Path, split: str = "test", task: str = "text-classification") -> dict:
-    """Two predictions.parquet on the rows that both have in this split: what `paired` says of them (`summed` of tasks whose
-    rows have not one label each), and `tested`, how
-    many rows each has there. {"tested"} alone where fewer than half of the rows are shared: such a comparison would
-    say more of the rows than of the models."""
+    """Two predictions.parquet on the rows that both have in this split: what `paired` says of them (`summed` where a row has
+    not one label, `apart` where it has none), and `tested`, how many rows each has there. {"tested", "shared"} alone where
+    fewer than half of the rows are shared: such a comparison would say more of the rows than of the models."""
     one, two = _rows(first, split), _rows(second, split)
     shared = sorted(set(one) & set(two))
     tested = [len(one), len(two)]
@@ -25,6 +24,10 @@ def compare(first: Path, second: Path, split: str = "test", task: str = "text-cl
         name, sums = SUMS[task]
         here = [np.array([sums(k[2], *of[k]) for k in shared], float) for of in (one, two)]
         return {"tested": tested, **summed(name, *here)}
+    if task in ERRORS:
+        name, sums, finish = ERRORS[task]
+        here = [np.array([sums(k[2], *of[k]) for k in shared], float) for of in (one, two)]
+        return {"tested": tested, **apart(name, *here, finish)}
     return {"tested": tested, **paired([k[2] for k in shared], [one[k][0] for k in shared], [two[k][0] for k in shared])}
 
 
@@ -45,7 +48,42 @@ SUMS: dict[str, tuple[str, Callable]] = {
     "question-answering": ("f1", _answer),
 }
 
-TASKS = {"text-classification", *SUMS}  # whose runs can be compared
+
+
+def _distance(true: float, said: float, _: float) -> tuple[float, float]:
+    """Of a number: parts of the mean square error."""
+    return (said - true) ** 2, 1
+
+
+def _nats(reference: str, said: str | None, nats: float) -> tuple[float, float]:
+    """Of a text: parts of the loss per character, which does not depend on how a tokenizer cuts."""
+    return nats, max(len(reference), 1)
+
+
+ERRORS: dict[str, tuple[str, Callable, Callable]] = {
+    "text-regression": ("rmse", _distance, np.sqrt),
+    "text-generation": ("perplexity_character", _nats, np.exp),
+    "text2text-generation": ("perplexity_character", _nats, np.exp),
+}
+
+TASKS = {"text-classification", *SUMS, *ERRORS}  # whose runs can be compared
+
+
+def apart(name: str, first: np.ndarray, second: np.ndarray, finish: Callable) -> dict:
+    """What `paired` says, from (N, 2) each: parts a and b of an error, called `name`, that is finish(sum(a) / sum(b)); the less,
+    the better. `only_first` and `only_second` are the rows on which one is nearer than the other."""
+    rows = len(first)
+    rng, both = np.random.default_rng(0), np.hstack([first, second])
+    drawn = np.concatenate([rng.multinomial(rows, np.full(rows, 1 / rows), size=100) @ both for _ in range(RESAMPLES // 100)])
+    here, again = ([finish(sums[:, i] / sums[:, i + 1]) for i in (0, 2)] for sums in (both.sum(0, keepdims=True), drawn))
+    each = [of[:, 0] / of[:, 1] for of in (first, second)]
+    return {
+        "rows": rows,
+        "metrics": {name: [float(of[0]) for of in here]},
+        "intervals": {name: [ends(of) for of in again]},
+        "lower": True,
+        **_verdict(here[1][0] - here[0][0], again[1] - again[0], int((each[0] < each[1]).sum()), int((each[1] < each[0]).sum())),
+    }
 
 
 def summed(name: str, first: np.ndarray, second: np.ndarray) -> dict:
@@ -60,19 +98,18 @@ def summed(name: str, first: np.ndarray, second: np.ndarray) -> dict:
         return {name: ratios, "right": [sums[:, i] / rows for i in (2, 5)]}
 
     here, again = measured(both.sum(0, keepdims=True)), measured(drawn)
-    between = ends(again[name][1] - again[name][0])
-    only_first = int((first[:, 2] > second[:, 2]).sum())
-    only_second = int((second[:, 2] > first[:, 2]).sum())
+    right, others_right = first[:, 2], second[:, 2]
     return {
         "rows": rows,
         "metrics": {metric: [float(of[0]) for of in values] for metric, values in here.items()},
         "intervals": {metric: [ends(of) for of in values] for metric, values in again.items()},
-        "difference": float(here[name][1][0] - here[name][0][0]),
-        "interval": between,
-        "only_first": only_first,
-        "only_second": only_second,
-        "p_value": mcnemar(only_first, only_second),
-        "chance": bool(between[0] <= 0 <= between[1]),
+        "lower": False,
+        **_verdict(
+            here[name][1][0] - here[name][0][0],
+            again[name][1] - again[name][0],
+            int((right > others_right).sum()),
+            int((others_right > right).sum()),
+        ),
     }
 
 
@@ -80,7 +117,7 @@ def paired(true: list[str], first: list[str], second: list[str]) -> dict:
     """Two lists of predicted labels against the true ones, row by row (at least one row).
 
     `metrics`: {name: [first, second]}, `intervals`: {name: [[low, high], [low, high]]}; `difference` (second - first)
-    of macro F1 with its paired bootstrap `interval`; `only_first` and `only_second` are right where the other is wrong,
+    of macro F1 with its paired bootstrap `interval`; `lower` whether less is better; `only_first` and `only_second` are right where the other is wrong,
     and `p_value` is McNemar's exact test on them; `chance` says that the interval holds 0.
     """
     labels, numbers = np.unique(np.array([true, first, second], dtype=object).astype(str), return_inverse=True)
@@ -91,13 +128,21 @@ def paired(true: list[str], first: list[str], second: list[str]) -> dict:
     here = [f1_and_accuracy(counts[None], kinds[0], kinds[i], len(labels)) for i in (1, 2)]
     only_first = int(((rows[1] == rows[0]) & (rows[2] != rows[0])).sum())
     only_second = int(((rows[1] != rows[0]) & (rows[2] == rows[0])).sum())
-    between = ends(again[1][0] - again[0][0])
     names = ("f1_macro", "accuracy")
     return {
         "rows": len(true),
         "metrics": {name: [float(of[i][0]) for of in here] for i, name in enumerate(names)},
         "intervals": {name: [ends(of[i]) for of in again] for i, name in enumerate(names)},
-        "difference": float(here[1][0][0] - here[0][0][0]),
+        "lower": False,
+        **_verdict(here[1][0][0] - here[0][0][0], again[1][0] - again[0][0], only_first, only_second),
+    }
+
+
+def _verdict(difference: float, again: np.ndarray, only_first: int, only_second: int) -> dict:
+    """What both kinds of comparison end with; `again` are differences of drawn rows."""
+    between = ends(again)
+    return {
+        "difference": float(difference),
         "interval": between,
         "only_first": only_first,
         "only_second": only_second,
@@ -119,10 +164,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def _rows(path: Path, split: str) -> dict[tuple[int, str, str], tuple[str, float]]:
-    """{(number, text, true label): (prediction, F1 of the row where it has one)} of one split."""
+    """{(number, text, true label): (prediction, F1 or nats of the row where it has them)} of one split."""
     import pyarrow.parquet as pq
 
     columns = ["split", "row", "text", "label", "prediction"]
-    columns += [name for name in ("f1",) if name in pq.read_schema(path).names]
-    table = pq.read_table(path, columns=columns).to_pylist()
-    return {(r["row"], r["text"], r["label"]): (r["prediction"], r.get("f1", 0.0)) for r in table if r["split"] == split}
+    more = next((name for name in ("f1", "nats") if name in pq.read_schema(path).names), None)
+    table = pq.read_table(path, columns=[*columns, more] if more else columns).to_pylist()
+    return {(r["row"], r["text"], r["label"]): (r["prediction"], r[more] if more else 0.0) for r in table if r["split"] == split}

@@ -85,7 +85,7 @@ def by_length(written: list[dict]) -> list[dict]:
 
 def predictions(table: pa.Table, found: list[dict]) -> dict[str, list]:
     """Columns of predictions.parquet: prediction and rougeL are null where nothing was written; confidence is that of
-    the reference's tokens (the geometric mean)."""
+    the reference's tokens (the geometric mean), nats the loss of the whole reference, loss that of a token."""
     from ftui.tasks.metrics import rouge
 
     scores = [None if row["text"] is None else rouge(row["reference"], row["text"])["rougeL"] for row in found]
@@ -97,5 +97,6 @@ def predictions(table: pa.Table, found: list[dict]) -> dict[str, list]:
         "prediction": [row["text"] for row in found],
         "confidence": [math.exp(-loss) for loss in losses],
         "loss": losses,
+        "nats": [row["loss"] for row in found],
         "rougeL": scores,
     }

@@ -10,18 +10,20 @@ from ftui.ui import charts, pieces
 
 
 def bars(lines: Sequence[tuple[str, str, float, Sequence[float] | None]], label: str, lang: str) -> str:
-    """One bar for each (name, kind of colour, value between 0 and 1, [low, high] or None); the line on it is the interval."""
+    """One bar for each (name, kind of colour, value, [low, high] or None); the line on it is the interval. Values between 0
+    and 1 are lengths as they are, of others the highest end is the whole length."""
+    full = max(1.0, *(max(value, *(ends or ())) if ends else value for _, _, value, ends in lines))
     rows = ""
     for name, kind, value, ends in lines:
         whisker, words = "", ""
         if ends:
-            low, high = (min(max(end, 0.0), 1.0) for end in ends)
-            whisker = f'<u style="left:{low * 100:.2f}%;width:{(high - low) * 100:.2f}%"></u>'
+            low, high = (max(end, 0.0) for end in ends)
+            whisker = f'<u style="left:{low / full * 100:.2f}%;width:{(high - low) / full * 100:.2f}%"></u>'
             words = f"{pieces.number(low)}–{pieces.number(high)}"
         told = f"{name}: {label} {pieces.number(value)} {words}"
         rows += (
             f'<div class="name">{escape(name)}</div>'
-            f'<div class="span" role="img" aria-label="{escape(told)}"><i class="k-{kind}" style="width:{value * 100:.2f}%"></i>{whisker}</div>'
+            f'<div class="span" role="img" aria-label="{escape(told)}"><i class="k-{kind}" style="width:{value / full * 100:.2f}%"></i>{whisker}</div>'
             f'<div class="value"><b>{pieces.number(value)}</b> <small>{words}</small></div>'
         )
     return f'<div class="beside">{rows}</div>'
@@ -76,10 +78,11 @@ def runs(told: dict, lang: str) -> str:
         difference = languages.text("difference_of", lang, n=f"{b - a:+.3f}")
         charts_of += f'<div><div class="k">{escape(word)} <b>{escape(difference)}</b></div>{bars(lines, word, lang)}</div>'
     low, high = (f"{end:+.3f}" for end in told["interval"])
-    key = "by_chance" if told["chance"] else "better_run" if told["difference"] > 0 else "worse_run"
-    verdict = languages.text(key, lang, low=low, high=high)
-    counts = languages.text("only_right", lang, mine=told["only_second"], other=told["only_first"], p=f"{told['p_value']:.2g}")
+    better = (told["difference"] < 0) == told["lower"]
+    key = "by_chance" if told["chance"] else "better_run" if better else "worse_run"
+    verdict = languages.text(key, lang, low=low, high=high, metric=charts.metric_name(next(iter(told["metrics"])), lang))
+    counts = languages.text("nearer_on" if told["lower"] else "only_right", lang, mine=told["only_second"], other=told["only_first"], p=f"{told['p_value']:.2g}")
     rows = languages.text("shared_rows", lang, n=told["rows"], mine=mine, other=other)
-    mark = "≈" if told["chance"] else "▲" if told["difference"] > 0 else "▼"
+    mark = "≈" if told["chance"] else "▲" if better else "▼"
     text = f'<p class="verdict"><b>{mark} {escape(verdict)}</b></p><p class="sub">{escape(counts)} {escape(rows)}</p>'
     return f'<div class="ft chart-box"><div class="pairs">{charts_of}</div>{text}</div>'

@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from ftui.evaluation import comparing
 from ftui.tasks import classification_report, resampling, tfidf
+from ftui.ui import beside
 from tests.conftest import reviews
 
 
@@ -165,3 +166,22 @@ class TestOtherTasks:
         told = comparing.compare(first, self.rows(tmp_path / "b", ["x"] * 40, ["y"] * 40, f1=f1[::-1]), task="question-answering")
         assert told["metrics"]["f1"] == pytest.approx([0.625, 0.625]) and told["chance"]
         assert told["metrics"]["right"] == [0.5, 0.5]
+
+    def test_numbers_by_how_far_they_are_off(self, tmp_path):
+        true = [float(n) for n in range(40)]
+        near, far = predictions(tmp_path / "near", true, [n + 1 for n in true]), predictions(tmp_path / "far", true, [n - 3 for n in true])
+        told = comparing.compare(far, near, task="text-regression")
+        assert told["metrics"] == {"rmse": pytest.approx([3.0, 1.0])} and told["lower"]
+        assert told["difference"] == pytest.approx(-2) and not told["chance"] and (told["only_first"], told["only_second"]) == (0, 40)
+        assert "This run is better" in beside.runs(told, "en") and "本次运行更好" in beside.runs(told, "zh")
+        assert "The other run is better" in beside.runs(comparing.compare(near, far, task="text-regression"), "en")
+
+    def test_texts_by_their_loss_per_character(self, tmp_path):
+        paths = []
+        for name, nats in (("a", 8.0), ("b", 4.0)):
+            path = predictions(tmp_path / name, ["abcd"] * 40, [None, *["x"] * 39])
+            pq.write_table(pq.read_table(path).append_column("nats", pa.array([nats] * 40)), path)
+            paths.append(path)
+        told = comparing.compare(*paths, task="text-generation")
+        assert told["metrics"]["perplexity_character"] == pytest.approx([np.exp(2), np.exp(1)])
+        assert told["only_second"] == 40 and told["interval"][1] < 0
