@@ -132,7 +132,7 @@ def view_rows(
     cells = [[pieces.cell(value) for value in row] for row in rows]
     table = pieces.table(heads, cells, none=languages.text("no_match" if search else "no_rows", lang))
     found = languages.text("page_of", lang, pages=pages, n=matches)
-    return table, gr.Number(label=found, maximum=pages, value=here)
+    return table, gr.Number(label=found, maximum=pages, value=here, visible=True)
 
 
 def view_again(home: Home, lang: str, data_id: str, reading: str, search: str, number: float) -> tuple:
@@ -310,7 +310,7 @@ def build(page: Page) -> tuple[Choice, View]:
                         visible=False, elem_id="rows-mended", elem_classes=["segments"],
                     )
                 table = html(elem_id="rows", elem_classes=["tall"])
-                number = gr.Number(1, label="", minimum=1, precision=0, elem_id="rows-page", elem_classes=["pager"])
+                number = gr.Number(1, label="", minimum=1, precision=0, elem_id="rows-page", elem_classes=["pager"], visible=False)
             with gr.Column(scale=2, min_width=280):
                 counts = chart(t("label_counts"), t("label_counts_note"), t("no_labels"), elem_id="chart-labels")
                 named = naming.build(page)

@@ -184,7 +184,7 @@ def build(page: Page) -> View:
     )
     with gr.Column(visible=False, elem_id="playground-view") as content:
         talk = chat.build(page)
-        with gr.Row(equal_height=False) as form:
+        with gr.Row(equal_height=False, elem_id="asking") as form:
             with gr.Column(scale=3, min_width=300):
                 with gr.Column(elem_classes=["sheet"]):
                     text = gr.Textbox(

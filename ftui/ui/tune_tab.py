@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +19,8 @@ from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
 from ftui.jobs import costs, races
-from ftui.ui import filling, form, glossary, model_facts, pieces, readings, workshop
-from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
+from ftui.ui import filling, form, glossary, model_facts, pieces, readings, recipe_box, workshop
+from ftui.ui.page import LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
 OWN = ("strategy.n", "strategy.layer_decay", "strategy.layers_per_epoch")  # seen only where the strategy has them
@@ -240,22 +239,6 @@ def earlier_runs(home: Home, lang: str) -> dict:
     return gr.Dropdown(choices=choices, value=None, visible=bool(choices))
 
 
-def download(home: Home, lang: str, yaml: str) -> str:
-    """The recipe as a file."""
-    return _file("recipe.yaml", yaml)
-
-
-def download_script(home: Home, lang: str, script: str) -> str:
-    """The Python script as a file."""
-    return _file("train.py", script)
-
-
-def _file(name: str, text: str) -> str:
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / name
-    path.write_text(text or "", encoding="utf-8")
-    return str(path)
-
-
 # ---- the page
 
 
@@ -295,7 +278,7 @@ def build(page: Page, choice: Choice) -> View:
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             lora = _advanced(page, controls)
         with gr.Accordion(t("recipe_title"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
-            yaml, script, loading = _recipe(page)
+            yaml, script, loading = recipe_box.build(page)
         notice = html(elem_id="tune-notice")
         with gr.Row(elem_classes=["onward"]):
             go = gr.Button(t("start_training"), variant="primary", size="lg", elem_id="start-training")
@@ -372,40 +355,3 @@ def _advanced(page: Page, controls: dict) -> gr.Column:
                     controls[name] = form.control(name, page.lang)
         lora = column if group == "lora" else lora
     return lora
-
-
-def _recipe(page: Page) -> tuple:
-    """The recipe as YAML and as plain Python, and how to load one: (yaml, script, (text, button, file, notice))."""
-    t = page.t
-    code = {"interactive": False, "show_label": False, "lines": 10, "max_lines": 28, "buttons": []}
-    with gr.Tabs(elem_classes=["inner-tabs"]):
-        with gr.Tab(t("recipe_yaml"), render_children=True):
-            html(pieces.heading("", t("recipe_note")))
-            yaml = gr.Code(language="yaml", elem_id="recipe-code", **code)
-            with gr.Row(elem_classes=["row-end"]):
-                _copy(page, yaml, "recipe-copy")
-                save = gr.Button(t("download_recipe"), size="sm", elem_id="recipe-download")
-                page.offer(save, download, [yaml])
-        with gr.Tab(t("as_python"), render_children=True):
-            html(pieces.heading("", t("as_python_note")))
-            script = gr.Code(language="python", elem_id="script-code", **code)
-            with gr.Row(elem_classes=["row-end"]):
-                _copy(page, script, "script-copy")
-                save = gr.Button(t("download_script"), size="sm", elem_id="script-download")
-                page.offer(save, download_script, [script])
-        with gr.Tab(t("load_recipe"), render_children=True):
-            html(pieces.heading("", t("load_recipe_note")))
-            paste = gr.Textbox(
-                label=t("recipe_text"), placeholder=t("recipe_placeholder"), lines=8, max_lines=20, elem_id="recipe-paste"
-            )
-            told = html(elem_id="load-notice")
-            with gr.Row(elem_classes=["row-end"]):
-                upload = gr.UploadButton(t("recipe_file"), file_types=[".yaml", ".yml"], size="sm", elem_id="recipe-upload")
-                read = gr.Button(t("fill_form"), size="sm", elem_id="recipe-load")
-    return yaml, script, (paste, read, upload, told)
-
-
-def _copy(page: Page, code: gr.Code, elem_id: str) -> None:
-    """A button that copies a text as it is, not as far as the browser has drawn it."""
-    button = gr.Button(page.t("copy"), size="sm", elem_id=elem_id)
-    button.click(None, [code], [], js=f"(text) => ftui.copy(text, '{elem_id}', '{page.t('copied')}')", **BROWSER)
