@@ -46,7 +46,7 @@ bench-starters: .venv/installed-dev
 	PYTHONPATH=. $(BIN)/python benchmarks/starters.py accuracy --rows 1000 --seeds 1
 
 bench-tasks: .venv/installed-dev
-	$(BIN)/python benchmarks/tasks.py
+	$(BIN)/python benchmarks/tasks.py --readme
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache

@@ -24,6 +24,11 @@ TOKENS = 8192  # of a batch, padding included
 TOKENS_ON_CPU = 512  # what its caches hold: 1.5 to 3 times as fast as 4096
 
 
+def talks(card: dict) -> bool:
+    """Whether one can talk to the model with this card."""
+    return bool(card.get("talks", hasattr(tasks.get(card["task"]), "talk")))
+
+
 class Predictor:
     """An artefact ready to be asked, with its tokenizer and its card (ftui.json). Threads may share it.
 
@@ -48,6 +53,7 @@ class Predictor:
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
         self._base: Writer | None = None
+        self.talks = talks(self.card)
         self.writer = self._writer(self._run.model) if tasks.speaks(self.task) else None
 
     def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
@@ -106,4 +112,6 @@ class Predictor:
         from ftui.artifacts.writing import Writer
         from ftui.core.recipe import Language
 
-        return Writer(model, self.tokenizer, Language(**self.card["language"]), self.card["max_length"], self._lock)
+        writer = Writer(model, self.tokenizer, Language(**self.card["language"]), self.card["max_length"], self._lock)
+        writer.talks = self.talks
+        return writer

@@ -44,7 +44,10 @@ class Stream:
 
 
 class Writer:
-    """One language model with its tokenizer. `lock`: who holds it may compute."""
+    """One language model with its tokenizer. `lock`: who holds it may compute. `talks`: what it is asked is said to it, rather
+    than gone on with."""
+
+    talks = True
 
     def __init__(self, model: Any, tokenizer: Any, settings: Language, max_length: int, lock: threading.Lock):
         self.model, self.tokenizer, self.settings, self.max_length, self.lock = model, tokenizer, settings, max_length, lock

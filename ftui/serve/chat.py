@@ -128,7 +128,7 @@ class Speakers:
 
 def add(app: FastAPI, predictors: dict[str, Predictor], options: dict[str, Any]) -> None:
     """Add the routes that these models can answer: both where one talks, one where one writes, none for others."""
-    talking = Speakers(app, {name: one for name, one in predictors.items() if hasattr(one.task, "talk")})
+    talking = Speakers(app, {name: one for name, one in predictors.items() if one.talks})
     writing = Speakers(app, {name: one for name, one in predictors.items() if hasattr(one.task, "begin")})
     if talking.predictors:
 

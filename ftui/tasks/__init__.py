@@ -43,6 +43,8 @@ What only some of them have:
     STARTER                                        the starter model to begin with, where it is not the encoder
     begin(text, writer)                            where it writes: the tokens from which it starts
     talk(messages, writer)                         where one can talk to it: the same for a conversation
+    PLAIN                                          the role of texts that nobody says to anybody: who has learned from them goes
+                                                   on with a text and is not talked to
     TEXTS                                          columns of encoded rows that are texts, where it is not input_ids alone
     learning_collator(tokenizer, settings)         where rows are learned from in another way than they are measured
     SAMPLES                                        rows that are written out for the report, where the recipe does not say
@@ -66,7 +68,7 @@ TASKS = {
 }
 
 
-LOWER = ("loss", "perplexity", "rmse", "mae")  # metrics of which less is better
+LOWER = ("loss", "perplexity", "perplexity_character", "rmse", "mae")  # metrics of which less is better
 
 
 def get(name: str) -> ModuleType:
@@ -82,6 +84,11 @@ def inputs(task: ModuleType, columns: Container[str]) -> tuple[str, ...]:
 def speaks(task: ModuleType) -> bool:
     """Whether it is a task of a language model."""
     return hasattr(task, "scored")
+
+
+def talks(task: ModuleType, columns: Container[str]) -> bool:
+    """Whether one can talk to a model that has learned from these `columns` (role -> column)."""
+    return hasattr(task, "talk") and task.PLAIN not in columns
 
 
 def token_columns(task: ModuleType) -> tuple[str, ...]:

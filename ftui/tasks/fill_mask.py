@@ -182,13 +182,9 @@ def cell(answer: dict) -> tuple[str, float | None]:
 
 def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:
     """Plain data for the evaluation tab: perplexity with its interval, and how it spreads over the rows."""
-    import numpy as np
-
     from ftui.tasks import writing_report
 
-    each = [row["loss"] / row["tokens"] for row in found if row["tokens"]]
-    counts, edges = np.histogram(each, bins=12)
-    return {**writing_report.build(found), "losses": {"edges": edges.tolist(), "counts": counts.tolist()}}
+    return {**writing_report.build(found), "losses": writing_report.spread(found)}
 
 
 baseline = text_generation.baseline

@@ -25,9 +25,9 @@ class Rendered:
     answers: list[tuple[int, int]]
 
 
-def adopt(tokenizer: Any) -> None:
-    """Give a tokenizer the plain template where it has none, and let it pad on the right."""
-    if not tokenizer.chat_template:
+def adopt(tokenizer: Any, talking: bool = True) -> None:
+    """Give a tokenizer the plain template where it has none and there are conversations, and let it pad on the right."""
+    if talking and not tokenizer.chat_template:
         tokenizer.chat_template = PLAIN
     tokenizer.padding_side = "right"
 

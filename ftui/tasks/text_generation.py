@@ -23,6 +23,7 @@ METRICS = ("perplexity", "perplexity_character", "rouge1", "rougeL")
 IGNORED = -100
 STARTER = "starter-lm"
 SHIFTED = True  # the logits of a token are about the next one
+PLAIN = "text"
 SAMPLES = 16
 PART = 60  # characters of a plain text that the model is given to go on with, for the report
 
@@ -51,10 +52,10 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
 
     if not tokenizer.is_fast:
         raise UserError("tokenizer_not_fast", model=tokenizer.name_or_path)
-    templates.adopt(tokenizer)
     marks = set(tokenizer.all_special_ids)
     columns: dict[str, list] = {name: [] for name in ("input_ids", "attention_mask", "labels", "turns", "characters", "row")}
     conversations = table.column("messages").to_pylist()
+    templates.adopt(tokenizer, any(messages[0]["role"] != templates.TEXT for messages in conversations))
     rendered = [templates.render(tokenizer, messages) for messages in conversations]
     encoded = tokenizer([r.text for r in rendered], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     for row, (messages, text, ids, offsets) in enumerate(
@@ -178,7 +179,9 @@ def scored(table: pa.Table, writer: Any, progress: Callable[[int], None] | None 
 
 
 def asked(inputs: list[dict], writer: Any) -> list[dict]:
-    """[{"text"}]: what the model says to each text, always the likeliest token."""
+    """[{"text"}]: what the model says to each text, or how it goes on with it; always the likeliest token."""
+    if not writer.talks:
+        return [{"text": text.rstrip()} for text in writer.write([begin(given["text"], writer) for given in inputs])]
     prompts = [talk([{"role": "user", "content": given["text"]}], writer) for given in inputs]
     return [{"text": text.strip()} for text in writer.write(prompts)]
 
@@ -209,10 +212,15 @@ def cell(answer: dict) -> tuple[str, float | None]:
 
 
 def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:
-    """Plain data for the evaluation tab: metrics with intervals, loss by turn."""
-    from ftui.tasks import writing_report
+    """Plain data for the evaluation tab: metrics with intervals, loss by turn. Of plain texts nobody can say how they ought
+    to go on: they have no score for what is written, and show how the loss spreads over them."""
+    from ftui.tasks import templates, writing_report
 
-    return writing_report.build(found)
+    made = writing_report.build(found)
+    if all(messages[0]["role"] == templates.TEXT for messages in table.column("messages").to_pylist()):
+        kept = {name: value for name, value in made["metrics"].items() if "perplexity" in name or name == "loss"}
+        made |= {"metrics": kept, "by_turn": [], "by_length": [], "losses": writing_report.spread(found)}
+    return made
 
 
 def baseline(splits: dict[str, pa.Table], split: str) -> None:

@@ -41,6 +41,12 @@ def build(found: list[dict]) -> dict:
     }
 
 
+def spread(found: list[dict]) -> dict[str, list]:
+    """{"edges", "counts"}: how many rows have which mean loss per token."""
+    counts, edges = np.histogram([row["loss"] / row["tokens"] for row in found if row["tokens"]], bins=12)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
 def _mean(total: np.ndarray, count: np.ndarray) -> float:
     return float(total.sum() / max(count.sum(), 1))
 

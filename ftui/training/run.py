@@ -273,7 +273,7 @@ def train(context: Context) -> bool:
         tokenizer.save_pretrained(folder)
         card = {"version": 1, "task": recipe.task, "labels": labels, "asked": tasks.inputs(task, prepared.columns), "max_length": max_length, "base": recipe.model, "run": run.id, "best": best}
         if speaks:
-            card |= {"language": recipe.language.model_dump(), "before": before}
+            card |= {"language": recipe.language.model_dump(), "before": before, "talks": tasks.talks(task, prepared.columns)}
         if not task.POSITIONS:  # what is asked is then read as it was learned
             card["clean"] = [step.model_dump() for step in recipe.data.clean if step.name in rewriting.NAMES]
         (folder / "ftui.json").write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -87,6 +87,13 @@ def inputs(run: Run) -> tuple[str, ...]:
     return tasks.inputs(tasks.get(made.task), made.data.columns)
 
 
+def talks(run: Run) -> bool:
+    """Whether one can talk to its finished model."""
+    from ftui.artifacts import predicting
+
+    return predicting.talks(json.loads((run.model / "ftui.json").read_text(encoding="utf-8")))
+
+
 def body(given: dict[str, str]) -> dict[str, str]:
     """A question (input -> text) as it is sent."""
     return dict(zip(questions.fields(tuple(given)), given.values(), strict=True))
@@ -101,6 +108,8 @@ def loading(seconds: float, lang: str) -> str:
 def request(run: Run, given: dict) -> tuple[str, dict]:
     """(path, body) of a question as other programs send it: in OpenAI's form where one talks to the model."""
     if hasattr(tasks.get(task_of(run)), "talk"):
+        if not talks(run):
+            return "/v1/completions", {"prompt": given["text"], "max_tokens": 128}
         return "/v1/chat/completions", {"messages": [{"role": "user", "content": given["text"]}], "max_tokens": 128}
     return "/predict", given
 

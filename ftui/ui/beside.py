@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ftui import tasks
 from ftui.core import languages
 from ftui.ui import charts, pieces
 
@@ -49,6 +50,24 @@ def simple(report: dict, split: str, lang: str) -> str:
     title = languages.text("beside_title", lang)
     head = f'<div class="h">{escape(title)}</div><div class="sub">{escape(note)}</div>'
     return f'<div class="ft chart-box">{head}{bars(lines, metric, lang)}{_verdict(told.get("versus"), lang)}</div>'
+
+
+def before(report: dict, split: str, metrics: Sequence[str], lang: str) -> str:
+    """A language model before and after tuning, on the same rows; empty where that was not measured."""
+    told = report.get("baseline")
+    if not told or told["split"] != split or told["name"] != "before_tuning":
+        return ""
+    after = report["splits"][split]["metrics"]
+    rows = []
+    for name in (name for name in metrics if name in told["metrics"] and name in after):
+        old, new = told["metrics"][name], after[name]
+        better = new < old if name in tasks.LOWER else new > old
+        share = f"{(new - old) / old:+.0%}".replace("-", "−") if old else "–"
+        mark = "" if new == old else "right" if better else "wrong"
+        rows.append([escape(charts.metric_name(name, lang)), pieces.number(old), f"<b>{pieces.number(new)}</b>", f'<span class="truth {mark}">{share}</span>'])
+    heads = ["", *(languages.text(key, lang) for key in ("chat_base", "chat_tuned", "change_head"))]
+    title, note = languages.text("before_title", lang), languages.text("before_note", lang, n=told["rows"])
+    return f'<div class="ft chart-box"><div class="h">{title}</div><div class="sub">{note}</div>{pieces.table(heads, rows, numeric=(1, 2, 3))}</div>'
 
 
 def _verdict(versus: dict | None, lang: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from ftui import tasks
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home
@@ -26,7 +25,7 @@ PARTS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")  #
 def talks(home: Home, run_id: str) -> bool:
     """Whether one can talk to the run's model."""
     run = find_run(home, run_id)
-    return run is not None and run.model.exists() and hasattr(tasks.get(asking.task_of(run)), "talk")
+    return run is not None and run.model.exists() and asking.talks(run)
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:

@@ -17,31 +17,40 @@ from ftui.ui import asking, chat, task_views
 from ftui.ui.page import Page, View, find_run
 
 MEANS_SOMETHING = 1000.0  # perplexity before tuning, above which the base model's answer is noise and is not offered
-PARTS = ("temperature", "num_beams", "repetition_penalty", "max_tokens")  # of a request, in the order of the controls
+PARTS = {"temperature": float, "top_p": float, "num_beams": int, "repetition_penalty": float, "max_tokens": int}  # of a request, in the order of the controls
+TARGET = (0.0, 1.0, 1.0)  # temperature, top-p and penalty with which a source's target is written: the likeliest
+GOING_ON = (0.7, 0.9, 1.1)  # those with which a text goes on: always the likeliest word soon says the same again and again
 
 
 def writes(run: Run) -> bool:
     """Whether what is asked of the run's model is the beginning or the source of a text."""
-    return hasattr(tasks.get(asking.task_of(run)), "begin")
+    return hasattr(tasks.get(asking.task_of(run)), "begin") and not asking.talks(run)
+
+
+def goes_on(run: Run) -> bool:
+    """Whether its model goes on with a text, so that what it writes belongs behind what it was given."""
+    return writes(run) and hasattr(tasks.get(asking.task_of(run)), "talk")
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(settings, choice of the model before tuning, longest answer, beams): as the run's own recipe has them."""
+    """(settings, choice of the model before tuning, Stop, temperature, top-p, penalty, longest answer, beams): the last two as
+    the run's own recipe has them."""
     run = find_run(home, run_id)
     if run is None or not run.model.exists() or not writes(run):
-        return gr.Accordion(visible=False), gr.Checkbox(value=False, visible=False), gr.skip(), gr.skip()
+        return gr.Accordion(visible=False), gr.Checkbox(value=False, visible=False), gr.Button(visible=False), *[gr.skip()] * 5
     card = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))
     before = (card.get("before") or {}).get("metrics", {})
     offered = before.get("perplexity", 0.0) < MEANS_SOMETHING
     kept = card["language"]
-    return gr.Accordion(visible=True), gr.Checkbox(value=False, visible=offered), kept["max_new_tokens"], kept["num_beams"]
+    usual = GOING_ON if goes_on(run) else TARGET
+    return gr.Accordion(visible=True), gr.Checkbox(value=False, visible=offered), gr.Button(visible=True), *usual, kept["max_new_tokens"], kept["num_beams"]
 
 
 def answers(url: str, text: str, given: dict, task: str, chosen: tuple, lang: str) -> Iterator[tuple[str, str]]:
     """(what the model says so far, the cards that show it), the last one whole. `chosen`: whether the model before tuning is
     asked as well, then PARTS. Raises UserError."""
     beside, *parts = chosen
-    request = {"prompt": text, "top_p": 1.0, **{name: kind(value) for name, kind, value in zip(PARTS, (float, int, float, int), parts, strict=True)}}
+    request = {"prompt": text, **{name: kind(value) for (name, kind), value in zip(PARTS.items(), parts, strict=True)}}
     said = {"model": "", **({"base": ""} if beside else {})}
     looked = 0.0
     for model in said:
@@ -49,8 +58,8 @@ def answers(url: str, text: str, given: dict, task: str, chosen: tuple, lang: st
             said[model] += piece
             if time.monotonic() - looked > chat.OFTEN:
                 looked = time.monotonic()
-                yield said["model"].strip(), cards(said, given, task, lang)
-    yield said["model"].strip(), cards(said, given, task, lang)
+                yield said["model"], cards(said, given, task, lang)
+    yield said["model"], cards(said, given, task, lang)
 
 
 def cards(said: dict[str, str], given: dict, task: str, lang: str) -> str:
@@ -59,19 +68,20 @@ def cards(said: dict[str, str], given: dict, task: str, lang: str) -> str:
     for model, text in said.items():
         name = languages.text("chat_tuned" if model == "model" else "chat_base", lang) if len(said) > 1 else ""
         head = f'<div class="h">{name}</div>' if name else ""
-        body = task_views.get(task).answer({"text": text.strip()}, given, lang)
+        body = task_views.get(task).answer({"text": text}, given, lang)
         shown += f'<div class="ft card answer" id="answer-of-{model}" aria-live="polite">{head}{body}</div>'
     return shown
 
 
-def build(page: Page) -> tuple[View, list[Any]]:
-    """Lay out the settings; returns what shows them, and the controls in the order of `chosen`."""
+def build(page: Page, stop: gr.Button) -> tuple[View, list[Any]]:
+    """Lay out the settings; `stop` is shown with them. Returns what shows them, and the controls in the order of `chosen`."""
     t = page.t
     with gr.Accordion(t("chat_settings"), open=False, visible=False, elem_id="compose-settings") as part:
         beside = gr.Checkbox(label=t("chat_beside"), visible=False, elem_id="compose-beside", container=False)
         with gr.Row(elem_classes=["settings-grid"]):
             temperature = gr.Slider(0, 2, 0, step=0.05, label=t("chat_temperature"), info=t("chat_temperature_note"), buttons=[], elem_id="compose-temperature")
+            top_p = gr.Slider(0.05, 1, 1, step=0.05, label=t("chat_top_p"), info=t("chat_top_p_note"), buttons=[], elem_id="compose-top-p")
             beams = gr.Slider(1, 16, 1, step=1, label=t("compose_beams"), info=t("compose_beams_note"), buttons=[], elem_id="compose-beams")
             penalty = gr.Slider(1, 2, 1, step=0.05, label=t("chat_penalty"), info=t("chat_penalty_note"), buttons=[], elem_id="compose-penalty")
             longest = gr.Slider(1, 1024, 64, step=1, label=t("chat_tokens"), buttons=[], elem_id="compose-tokens")
-    return View(show, [page.run], [part, beside, longest, beams]), [beside, temperature, beams, penalty, longest]
+    return View(show, [page.run], [part, beside, stop, temperature, top_p, penalty, longest, beams]), [beside, temperature, top_p, beams, penalty, longest]

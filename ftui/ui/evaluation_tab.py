@@ -34,7 +34,7 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         "",
         evaluation.tiles(view.METRICS, part, split, lang),
         caption(report, split, view, lang),
-        beside.simple(report, split, lang) if view.LABELLED else "",
+        beside.simple(report, split, lang) if view.LABELLED else beside.before(report, split, view.METRICS, lang),
     )
 
 
@@ -45,7 +45,7 @@ def caption(report: dict, split: str, view, lang: str) -> str:
     if best.get("value") is not None:
         name, value = charts.metric_name(best["metric"], lang), pieces.number(best["value"])
         lines.append(languages.text("best_checkpoint", lang, step=best["step"], metric=name, value=value))
-    if simple and simple["split"] == split and not view.LABELLED:
+    if simple and simple["split"] == split and not view.LABELLED and simple["name"] != "before_tuning":  # that has a table of its own
         values = ", ".join(f"{charts.metric_name(m, lang)} {pieces.number(simple['metrics'][m])}" for m in view.METRICS if m in simple["metrics"])
         lines.append(languages.text("baseline_" + simple["name"], lang, values=values, rows=simple["rows"]))
     return f'<div class="ft sub">{"<br>".join(lines)}</div>' if lines else ""

@@ -32,7 +32,8 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
         message = pieces.empty("❯", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
         return gr.HTML(message, visible=True), gr.Column(visible=False), *[""] * 3, *[gr.skip()] * 3, "", []
     inputs = asking.inputs(run)
-    boxes = [gr.Textbox(label=languages.text("input_" + role, lang), visible=True) for role in inputs]
+    names = ["input_beginning"] if composing.goes_on(run) else ["input_" + role for role in inputs]
+    boxes = [gr.Textbox(label=languages.text(name, lang), visible=True) for name in names]
     boxes += [gr.Textbox("", visible=False)] * (many.MOST_INPUTS - len(boxes))
     code = asking.snippets(run, asking.body(dict.fromkeys(inputs, "...")), lang)
     lines = gr.Checkbox(value=False, visible=len(inputs) == 1)
@@ -193,12 +194,13 @@ def build(page: Page) -> View:
                     second = gr.Textbox(lines=6, max_lines=16, visible=False, elem_id="context")
                     with gr.Row(elem_classes=["row-end"]):
                         lines = gr.Checkbox(label=t("each_line"), elem_id="each-line", container=False)
+                        stop = gr.Button(t("chat_stop"), visible=False, elem_id="compose-stop", elem_classes=["fit"])
                         go = gr.Button(t("ask"), variant="primary", elem_id="ask")
                 quotes = pickable(elem_id="examples")
             with gr.Column(scale=2, min_width=280):
                 answer = html(f'<div class="ft waiting">{t("answer_here")}</div>', elem_id="answer")
                 asked_before = pickable(elem_id="history")
-        settings, chosen = composing.build(page)
+        settings, chosen = composing.build(page, stop)
         files = many.build(page)
         with gr.Accordion(t("snippets"), open=False, elem_id="snippets", elem_classes=["sheet"]):
             code = html(elem_id="snippet-code")
@@ -209,9 +211,10 @@ def build(page: Page) -> View:
     asked = page.bind(ask)
     inputs, outputs = [page.run, text, second, lines, history, *chosen], [answer, code, asked_before, history]
     text.focus(page.bind(warm_up), [page.run], [], **QUIET)
-    go.click(asked, inputs, outputs, **SHOWN)
+    asking_now = [go.click(asked, inputs, outputs, **SHOWN)]
     for piece in (quotes, asked_before):
-        piece.click(page.bind(pick, event=True), [], [text, second, lines], **QUIET).then(asked, inputs, outputs, **QUIET)
+        asking_now.append(piece.click(page.bind(pick, event=True), [], [text, second, lines], **QUIET).then(asked, inputs, outputs, **QUIET))
+    stop.click(None, [], [], cancels=asking_now, **QUIET)
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
 
     def show_all(home: Home, lang: str, run_id: str) -> tuple:

@@ -1,14 +1,30 @@
-"""Text generation in the browser: from the sample to an answer that is written before one's eyes, beside the base model's."""
+"""Text generation in the browser: from the sample to an answer that is written before one's eyes, beside the base model's, and
+broken off; and from texts alone to guesses for a gap."""
 
+import json
 import re
+import shutil
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_way import LONG, finish, train
 from tests.training.test_labelled import small_lm  # noqa: F401
 
+MOST = 1024  # tokens of an answer that the page can be asked for
 
-def test_from_the_sample_to_a_conversation(ui, open_page, small_lm):  # noqa: F811
+
+@pytest.fixture
+def tireless(small_lm, tmp_path):  # noqa: F811
+    """One that has room for such answers."""
+    folder = tmp_path / "tireless"
+    shutil.copytree(small_lm, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4 * MOST}))
+    return folder
+
+
+def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
     page = open_page("/", lang="zh")
     page.locator("#sample-zh_chat").click()
     expect(page.locator("#data-facts")).to_contain_text("120")
@@ -17,13 +33,13 @@ def test_from_the_sample_to_a_conversation(ui, open_page, small_lm):  # noqa: F8
     expect(page.locator("#data-talk")).to_contain_text("<|assistant|>")
     expect(page.locator("#data-talk mark").first).to_contain_text("你好，我是小荷。")
 
-    train(page, model=str(small_lm), epochs="3")
+    train(page, model=str(tireless), epochs="3")
     finish(page)
     expect(page.locator("#log-lines")).to_contain_text("模型写道")
     expect(page.locator("#chart-scores")).to_contain_text("困惑度")
     page.locator("#see-evaluation").click()
     expect(page.locator("#figures")).to_contain_text("困惑度")
-    expect(page.locator("#best-checkpoint")).to_contain_text("微调前")
+    expect(page.locator("#beside")).to_contain_text("微调前后对比")
     expect(page.locator("#chart-task-errors")).to_contain_text("对话轮次")
 
     page.locator("#try-it").click()
@@ -33,5 +49,40 @@ def test_from_the_sample_to_a_conversation(ui, open_page, small_lm):  # noqa: F8
     page.locator("#chat-send").click()
     expect(page.locator("#chat-tuned .bot").first).to_contain_text(re.compile(r"\S"), timeout=LONG)
     expect(page.locator("#chat-base .bot").first).to_contain_text(re.compile(r"\S"), timeout=LONG)
+
+    page.locator("#chat-clear").click()
+    page.locator("#chat-settings > button").click()
+    for name, value in (("tokens", MOST), ("temperature", 2), ("top-p", 1)):  # no end comes by itself
+        box = page.locator(f"#chat-{name} input[type=number]")
+        box.fill(str(value))
+        box.press("Tab")
+    page.locator("#chat-beside input").uncheck()
+    page.locator("#chat-message textarea").fill("从头讲起。")
+    page.locator("#chat-send").click()
+    answer = page.locator("#chat-tuned .bot").first
+    expect(answer).to_contain_text(re.compile(r"\S{5}"), timeout=LONG)
+    page.locator("#chat-stop").click()
+    page.locator("#chat-message textarea").fill("再说一遍。")
+    page.locator("#chat-send").click()
+    expect(page.locator("#chat-tuned .bot").nth(1)).to_contain_text(re.compile(r"\S"), timeout=LONG)
+    assert len(answer.inner_text()) < MOST / 2, "broken off, or the second answer would have waited for its end"
+    page.locator("#chat-stop").click()
     page.locator("#snippets > button").click()
     expect(page.locator("#snippet-code")).to_contain_text("/v1/chat/completions")
+
+
+def test_from_texts_to_a_gap(ui, open_page, toy_model):
+    page = open_page("/", lang="en")
+    page.locator("#sample-en_bees").click()
+    expect(page.locator("#task input")).to_have_value("Domain adaptation (hidden words)")
+    train(page, model=str(toy_model), epochs="2")
+    finish(page)
+    page.locator("#see-evaluation").click()
+    expect(page.locator("#figures")).to_contain_text("Perplexity")
+    expect(page.locator("#beside")).to_contain_text("Before and after tuning")
+    expect(page.locator("#task-errors-title")).to_contain_text("The hardest texts")
+    page.locator("#try-it").click()
+    page.locator("#question textarea").fill("The bees fly to the ___ in spring.")
+    page.locator("#ask").click()
+    expect(page.locator("#answer-label")).to_have_text(re.compile(r"\S"), timeout=LONG)
+    expect(page.locator("#answer .bar")).to_have_count(10)

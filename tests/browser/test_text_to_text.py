@@ -48,7 +48,7 @@ def test_from_the_sample_to_a_target(ui, open_page, small_t5):
     finish(page)
     page.locator("#see-evaluation").click()
     expect(page.locator("#figures")).to_contain_text("ROUGE-L")
-    expect(page.locator("#best-checkpoint")).to_contain_text("微调前")
+    expect(page.locator("#beside")).to_contain_text("微调前后对比")
     expect(page.locator("#task-errors-title")).to_contain_text("最好与最差")
     page.locator("#try-it").click()
     page.locator("#examples button").first.click()

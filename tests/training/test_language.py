@@ -7,12 +7,18 @@ import datasets
 import torch
 import transformers
 import yaml
+from fastapi.testclient import TestClient
 
+from ftui.artifacts.predicting import Predictor
 from ftui.core import events as ev
 from ftui.core.home import Home, starter_models
+from ftui.serve.app import create
 from ftui.tasks import text_generation
 from ftui.training.language import LanguageTrainer
 from ftui.training.run import train
+from ftui.ui import asking, beside, composing
+from ftui.ui.task_views import writing
+from tests.jobs.test_tasks import shows_it
 from tests.training.conftest import Here
 from tests.training.test_labelled import SIZES, small_lm  # noqa: F401
 
@@ -52,7 +58,7 @@ def test_a_batch_in_parts_and_an_accumulated_one_are_one_batch(tmp_path):
         assert torch.allclose(whole, weights_after(tokenizer, tmp_path, **made), atol=1e-6), made
 
 
-def test_a_text_that_is_cut_into_more_windows_is_learned_from_to_its_end(small_lm, tmp_path):  # noqa: F811
+def test_plain_texts_are_learned_from_to_their_end_and_gone_on_with(small_lm, tmp_path):  # noqa: F811
     rows = [{"text": "一二三四五六七八九十" * (3 + i % 3)} for i in range(20)]  # 31 to 51 tokens: one window of 128, up to four of 16
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
     run = Home(tmp_path / "home").new_run()
@@ -60,12 +66,28 @@ def test_a_text_that_is_cut_into_more_windows_is_learned_from_to_its_end(small_l
         "task": "text-generation", "model": str(small_lm), "device": "cpu",
         "data": {"path": str(tmp_path / "a.jsonl"), "columns": {"text": "text"}, "keep_together": "none"},
         "training": {"num_train_epochs": 1, "max_length": 16, "per_device_train_batch_size": 4, "bf16": False},
-        "language": {"samples": 0},
+        "language": {"samples": 1, "max_new_tokens": 4},
     }  # fmt: skip
     run.recipe.write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
     job = run.new_job("train")
     assert train(Here(job, {}, ev.Writer(job.events, 1), None))
     logged = {e["key"]: e["params"] for e in ev.read(job.events)[0] if e["type"] == "log"}
-    learned = logged["rows"]["train"] if "rows" in logged else 14
-    assert learned == 14
+    assert logged["texts_ready"]["train"] == 14
     assert logged["training_starts"]["steps"] > math.ceil(14 / 4) * 2, "one step for four windows, not for four texts"
+
+    report = json.loads(run.report.read_text())
+    test = report["splits"]["test"]
+    assert set(test["metrics"]) == {"loss", "perplexity", "perplexity_character"} and sum(test["losses"]["counts"]) == test["rows"] == 4
+    assert report["baseline"]["metrics"]["perplexity"] > test["metrics"]["perplexity"]
+    shows_it(run.home, run, ("text",))
+    shown = beside.before(report, "test", writing.METRICS, "en")
+    assert 'class="truth right">−' in shown and "4 rows" in shown and beside.before(report, "validation", writing.METRICS, "en") == ""
+    assert not asking.talks(run) and composing.goes_on(run) and asking.request(run, {"text": "一"})[0] == "/v1/completions"
+
+    predictor = Predictor(run.model)
+    assert predictor.tokenizer.chat_template is not None, "the base model's own stays"
+    (said,) = predictor.predict([{"text": "一二三"}])
+    with TestClient(create({"model": run.model})) as client:
+        assert client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]}).status_code == 404
+        answer = client.post("/v1/completions", json={"prompt": "一二三", "temperature": 0, "top_p": 1, "repetition_penalty": 1, "max_tokens": 4})
+        assert answer.json()["choices"][0]["text"].rstrip() == said["text"] != ""

@@ -8,6 +8,7 @@ A module has
     METRICS                       names of the figures at the head of its evaluation, the main one first
 and, unless LABELLED, which is drawn by `classes`,
     CHARTS                        keys of the headings of the charts (one or two), in the order of `figures`
+    charts_of(part)                          the same where they are not the same in every report
     mistake(row, lang), MISTAKE_HEADS        one row of the table of errors, and its headings
     TITLE, listed(predictions)    keys of heading and note, and the rows that are shown, where these are not the errors
     figures(part, labels, lang)   {"errors": figure, "classes": figure} of one split of the report

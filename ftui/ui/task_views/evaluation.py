@@ -39,7 +39,8 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         return gr.Column(visible=False), *([gr.skip()] * 6)
     split = split_of(content, split)
     figures = view.figures(content["splits"][split], content["labels"], lang)
-    for figure, key in zip(figures.values(), view.CHARTS, strict=True):
+    names = view.charts_of(content["splits"][split]) if hasattr(view, "charts_of") else view.CHARTS
+    for figure, key in zip(figures.values(), names, strict=True):
         if figure is not None:
             figure.update_layout(meta={"title": languages.text(key, lang), "note": languages.text(key + "_note", lang)})
     return (

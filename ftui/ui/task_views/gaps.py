@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ftui.core import languages
 from ftui.tasks import fill_mask
-from ftui.ui import charts, pieces, style
+from ftui.ui import pieces
+from ftui.ui.task_views import writing
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -59,11 +60,4 @@ def mistake(row: dict, lang: str) -> list[str]:
 
 def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:
     """Charts of one split by their place on the page."""
-    import plotly.graph_objects as go
-
-    edges = part["losses"]["edges"]
-    centres = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
-    axes = {"xaxis": {"title": {"text": languages.text("axis_text_loss", lang)}}, "yaxis": {"title": {"text": languages.text("axis_rows", lang)}}}
-    figure = charts.blank(bargap=0.05, **axes)
-    figure.add_trace(go.Bar(x=centres, y=part["losses"]["counts"], marker={"color": style.TUNED}, hovertemplate="%{x:.2f}: %{y}<extra></extra>"))
-    return {"errors": figure}
+    return {"errors": writing.spread(part["losses"], lang, "axis_text_loss")}

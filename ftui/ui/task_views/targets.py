@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from ftui.core import languages
@@ -20,9 +21,13 @@ LABELLED = False
 TITLE = ("best_worst_title", "best_worst_title_note")
 ENDS = 10  # rows at either end that are shown
 
-answer = writing.answer
 short = writing.short
 mistake = writing.mistake
+
+
+def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
+    """The text."""
+    return f'<div class="written" id="answer-label">{escape(said["text"].strip()) or "–"}</div>'
 
 
 def listed(table: pa.Table) -> pa.Table:

@@ -20,14 +20,19 @@ LABELLED = False
 TITLE = ("samples_title", "samples_note")
 
 
+def charts_of(part: dict) -> tuple[str, ...]:
+    """Of plain texts how hard they are; they have no turns, and nothing that should be written."""
+    return ("text_losses",) if "losses" in part else CHARTS
+
+
 def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
-    """The text."""
-    return f'<div class="written" id="answer-label">{escape(said["text"]) or "–"}</div>'
+    """How the text goes on, behind its beginning."""
+    return f'<div class="written" id="answer-label"><span class="muted">{escape(given.get("text", ""))}</span>{escape(said["text"]).rstrip() or " –"}</div>'
 
 
 def short(said: dict) -> tuple[str, str]:
     """The text; nothing says how sure the model is of it."""
-    return said["text"] or "–", ""
+    return said["text"].strip() or "–", ""
 
 
 def listed(table: pa.Table) -> pa.Table:
@@ -44,10 +49,23 @@ def mistake(row: dict, lang: str) -> list[str]:
 
 def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:
     """Charts of one split by their place on the page."""
+    if "losses" in part:
+        return {"errors": spread(part["losses"], lang)}
     turns = [(str(one["turn"]), one["loss"], one["answers"]) for one in part["by_turn"]]
     lengths = [(one["name"], one["rougeL"], one["rows"]) for one in part["by_length"]]
     by_turn = _bars(turns, "axis_turn", "axis_mean_loss", lang)
     return {"errors": by_turn, "classes": _bars(lengths, "axis_reference_length", "metric_rougeL", lang, 1.05)}
+
+
+def spread(bins: dict[str, list[float]], lang: str, across: str = "axis_mean_loss") -> go.Figure:
+    """How many texts have which mean loss; `across` is the key of the name of that axis."""
+    import plotly.graph_objects as go
+
+    centres = [(low + high) / 2 for low, high in zip(bins["edges"], bins["edges"][1:], strict=False)]
+    axes = {"xaxis": {"title": {"text": languages.text(across, lang)}}, "yaxis": {"title": {"text": languages.text("axis_rows", lang)}}}
+    figure = charts.blank(bargap=0.05, **axes)
+    figure.add_trace(go.Bar(x=centres, y=bins["counts"], marker={"color": style.TUNED}, hovertemplate="%{x:.2f}: %{y}<extra></extra>"))
+    return figure
 
 
 def _bars(found: list[tuple[str, float, int]], across: str, up: str, lang: str, top: float | None = None) -> go.Figure | None:
