@@ -95,7 +95,7 @@ class Writer:
         from ftui.tasks import templates
 
         plain = messages[0]["role"] == templates.TEXT
-        text = messages[0]["content"] if plain else templates.apply(self.tokenizer, messages, asking=True)
+        text = messages[0]["content"] if plain else templates.apply(self.tokenizer, templates.told(messages, self.settings.system), asking=True)
         return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
     def source(self, text: str) -> list[int]:

@@ -192,6 +192,8 @@ class Language(Part):
     """What only language models need."""
 
     loss_on: Literal["answers", "all"] = "answers"  # of a conversation
+    chat_template: Literal["auto", "plain", "chatml", "alpaca"] = "auto"  # auto: the tokenizer's own, plain where it has none
+    system: str | None = Field(None, max_length=20_000)  # the system prompt of conversations that have none of their own
     prefix: str | None = Field(None, max_length=1000)  # before each source, a space between: what T5's kind is to do with it
     samples: int | None = Field(None, ge=0, le=1000)  # rows of a split whose answers are written out; null: as suits the task
     max_new_tokens: int = Field(64, ge=1, le=4096)  # of each of them

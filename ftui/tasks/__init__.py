@@ -32,6 +32,7 @@ A task module has
 
 A task of a language model, whose logits are about a vocabulary, is asked through a ftui.artifacts.writing.Writer. It has
 neither `metrics` nor `answers`, and besides
+    SETTINGS                                       the fields of `recipe.language` that it has
     SHIFTED                                        whether the logits of a token are about the next one
     encode(..., settings)                          with `recipe.language` as its last argument
     loss(logits, labels, ...)                      of the tokens alone that have a label

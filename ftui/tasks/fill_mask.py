@@ -23,6 +23,7 @@ STRATIFY = None
 PIPELINE = "fill-mask"
 MODEL = "AutoModelForMaskedLM"
 METRICS = ("perplexity",)
+SETTINGS = ("mlm_probability",)
 SHIFTED = False
 IGNORED = -100
 TOP = 10  # guesses for each gap

@@ -13,6 +13,18 @@ PLAIN = (
     "{%- if m['role'] == 'assistant' -%}{{- eos_token -}}{%- endif -%}{{- '\\n\\n' -}}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '### Assistant:\\n' -}}{%- endif -%}"
 )
+# Both end an answer with the tokenizer's own mark, which is what generation stops at.
+CHATML = (
+    "{%- for m in messages -%}{{- '<|im_start|>' + m['role'] + '\\n' + m['content'] + eos_token + '\\n' -}}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
+)
+ALPACA = (
+    "{%- for m in messages -%}{%- if m['role'] == 'system' -%}{{- m['content'] + '\\n\\n' -}}"
+    "{%- elif m['role'] == 'user' -%}{{- '### Instruction:\\n' + m['content'] + '\\n\\n' -}}"
+    "{%- else -%}{{- '### Response:\\n' + m['content'] + eos_token + '\\n\\n' -}}{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '### Response:\\n' -}}{%- endif -%}"
+)
+CHOICE = {"plain": PLAIN, "chatml": CHATML, "alpaca": ALPACA}  # besides the tokenizer's own
 TEXT = "text"  # the role of plain text: no template
 
 
@@ -25,11 +37,17 @@ class Rendered:
     answers: list[tuple[int, int]]
 
 
-def adopt(tokenizer: Any, talking: bool = True) -> None:
-    """Give a tokenizer the plain template where it has none and there are conversations, and let it pad on the right."""
-    if talking and not tokenizer.chat_template:
-        tokenizer.chat_template = PLAIN
-    tokenizer.padding_side = "right"
+def adopt(tokenizer: Any, choice: str = "auto") -> None:
+    """Give a tokenizer the template of CHOICE, or the plain one where it has none."""
+    if choice in CHOICE or not tokenizer.chat_template:
+        tokenizer.chat_template = CHOICE.get(choice, PLAIN)
+
+
+def told(messages: list[dict], system: str | None) -> list[dict]:
+    """A conversation with this system prompt, unless it has one of its own or is a plain text."""
+    if not (system or "").strip() or messages[0]["role"] in ("system", TEXT):
+        return messages
+    return [{"role": "system", "content": system}, *messages]
 
 
 def apply(tokenizer: Any, messages: list[dict], asking: bool = False) -> str:

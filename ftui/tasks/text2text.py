@@ -24,6 +24,7 @@ MODEL = "AutoModelForSeq2SeqLM"
 METRICS = ("rougeL", "chrf", "bleu", "rouge1", "perplexity")
 TEXTS = ("input_ids", "labels")
 STARTER = "starter-seq2seq"
+SETTINGS = ("prefix", "samples", "max_new_tokens", "num_beams")
 SHIFTED = False  # the decoder is given the target one token late
 SAMPLES = 100  # targets are short: more of them are written out for the report
 

@@ -24,6 +24,7 @@ IGNORED = -100
 STARTER = "starter-lm"
 SHIFTED = True  # the logits of a token are about the next one
 PLAIN = "text"
+SETTINGS = ("loss_on", "chat_template", "system", "samples", "max_new_tokens", "num_beams")
 SAMPLES = 16
 PART = 60  # characters of a plain text that the model is given to go on with, for the report
 
@@ -54,8 +55,10 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
         raise UserError("tokenizer_not_fast", model=tokenizer.name_or_path)
     marks = set(tokenizer.all_special_ids)
     columns: dict[str, list] = {name: [] for name in ("input_ids", "attention_mask", "labels", "turns", "characters", "row")}
-    conversations = table.column("messages").to_pylist()
-    templates.adopt(tokenizer, any(messages[0]["role"] != templates.TEXT for messages in conversations))
+    conversations = [templates.told(messages, settings.system) for messages in table.column("messages").to_pylist()]
+    tokenizer.padding_side = "right"
+    if any(messages[0]["role"] != templates.TEXT for messages in conversations):
+        templates.adopt(tokenizer, settings.chat_template)
     rendered = [templates.render(tokenizer, messages) for messages in conversations]
     encoded = tokenizer([r.text for r in rendered], add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     for row, (messages, text, ids, offsets) in enumerate(

@@ -21,8 +21,10 @@ def full(model: PreTrainedModel, strategy: r.Full) -> PreTrainedModel:
 
 
 def frozen(model: PreTrainedModel, strategy: r.Frozen) -> PreTrainedModel:
-    """The head alone; the backbone stays as it was pre-trained."""
-    for parameter in model.base_model.parameters():
+    """The head alone; the backbone stays as it was pre-trained. Of a model that reads with an encoder and writes with a decoder
+    the encoder stays, with the table of words that both share; the decoder learns."""
+    writes = model.config.is_encoder_decoder and model.get_output_embeddings() is not None
+    for parameter in (model.get_encoder() if writes else model.base_model).parameters():
         parameter.requires_grad = False
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UserError("nothing_trains", strategy=strategy.name)

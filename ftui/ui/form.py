@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "strategy.loraplus_lr_ratio",
         "strategy.load_in_4bit",
     ),
-    "language": ("language.loss_on", "language.prefix", "language.samples", "language.max_new_tokens", "language.num_beams", "language.mlm_probability"),
+    "language": tuple(f"language.{name}" for name in recipe.Language.model_fields),
     "text": ("training.max_length", "data.seed", "data.keep_together", "data.validation_path", "data.test_path"),
     "precision": (
         "device",

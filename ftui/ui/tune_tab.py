@@ -24,6 +24,7 @@ from ftui.ui.page import LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
 OWN = ("strategy.n", "strategy.layer_decay", "strategy.layers_per_epoch")  # seen only where the strategy has them
+LANGUAGE = form.GROUPS["language"]  # seen only where the task has them
 
 ADVISED = ("strategy.name", "training.per_device_train_batch_size", "training.gradient_accumulation_steps")
 ADVISED += ("training.per_device_eval_batch_size", "training.gradient_checkpointing", "training.max_length")
@@ -48,11 +49,13 @@ def make_recipe(home: Home, data_id: str, reading: str, shares: tuple, values: t
 
 def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """After any change: (learning rate, recipe as YAML, notice, the LoRA group, settings that only some strategies have (OWN),
-    epochs, outlook, buttons that take the advice and that time it, Python script)."""
+    the group of language models, its settings, epochs, outlook, buttons that take the advice and that time it, Python script)."""
     reading, shares, values = inputs[0], inputs[1:3], inputs[3:]
     strategy = form.named(values)["strategy.name"]
     known = recipe.STRATEGIES[strategy].model_fields
+    said = getattr(tasks.get(readings.read(reading).task), "SETTINGS", ())
     own = gr.Column(visible=strategy == "lora"), *(gr.update(visible=name.partition(".")[2] in known) for name in OWN)
+    own = *own, gr.Column(visible=bool(said)), *(gr.update(visible=name.partition(".")[2] in said) for name in LANGUAGE)
     unseen = gr.Button(visible=False), gr.Button(visible=False)
     if not data_id:
         return gr.skip(), "", "", *own, gr.skip(), "", *unseen, ""
@@ -209,7 +212,7 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
         folder = None
     earlier = earlier_runs(home, lang)
     if folder is None:
-        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * 13)
+        return "", gr.HTML(visible=True), gr.Column(visible=False), earlier, *([gr.skip()] * (14 + len(LANGUAGE)))
     from ftui.data import intake
 
     card = intake.open_dataset(folder).card()
@@ -276,7 +279,7 @@ def build(page: Page, choice: Choice) -> View:
                 timing = gr.Button(t("measure"), visible=False, size="sm", elem_id="measure")
             refused = html(elem_id="outlook-notice")
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
-            lora = _advanced(page, controls)
+            groups = _advanced(page, controls)
         with gr.Accordion(t("recipe_title"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
             yaml, script, loading = recipe_box.build(page)
         notice = html(elem_id="tune-notice")
@@ -286,7 +289,8 @@ def build(page: Page, choice: Choice) -> View:
     ordered = [controls[name] for name in form.FIELDS]
     chosen = [choice.reading, choice.test_size, choice.validation_size]
     inputs = [page.data, *chosen, *ordered]
-    previewed = [controls["training.learning_rate"], yaml, notice, lora, *(controls[name] for name in OWN), controls["training.num_train_epochs"]]
+    previewed = [controls["training.learning_rate"], yaml, notice, groups["lora"], *(controls[name] for name in OWN)]
+    previewed += [groups["language"], *(controls[name] for name in LANGUAGE), controls["training.num_train_epochs"]]
     previewed += [outlook, taking, timing, script]
     seen = page.bind(partial(preview, way=page.way))
     described = page.bind(partial(about_model, way=page.way))
@@ -344,14 +348,14 @@ def _strategy(page: Page) -> gr.Radio:
     )
 
 
-def _advanced(page: Page, controls: dict) -> gr.Column:
-    """All other settings in their groups; returns the group that only LoRA has."""
-    lora = None
+def _advanced(page: Page, controls: dict) -> dict[str, gr.Column]:
+    """All other settings in their groups, by name."""
+    groups = {}
     for group, names in form.GROUPS.items():
-        with gr.Column(visible=group != "lora", elem_classes=["setting-group"], elem_id="group-" + group) as column:
-            html(f'<div class="ft h">{page.t("group_" + group)}</div>')
+        with gr.Column(visible=group not in ("lora", "language"), elem_classes=["setting-group"], elem_id="group-" + group) as groups[group]:
+            note = f'<p class="sub">{page.t("group_language_note")}</p>' if group == "language" else ""
+            html(f'<div class="ft"><div class="h">{page.t("group_" + group)}</div>{note}</div>')
             with gr.Row(elem_classes=["settings-grid"]):
                 for name in names:
                     controls[name] = form.control(name, page.lang)
-        lora = column if group == "lora" else lora
-    return lora
+    return groups

@@ -1,26 +1,30 @@
 """Text generation in the browser: from the sample to an answer that is written before one's eyes, beside the base model's, and
 broken off; and from texts alone to guesses for a gap."""
 
-import json
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import expect
 
+from ftui.core.home import starter_models
 from tests.browser.test_way import LONG, finish, train
-from tests.training.test_labelled import small_lm  # noqa: F401
 
 MOST = 1024  # tokens of an answer that the page can be asked for
 
 
 @pytest.fixture
-def tireless(small_lm, tmp_path):  # noqa: F811
-    """One that has room for such answers."""
+def tireless(tmp_path):
+    """One that has room for such answers, and takes seconds for them."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
     folder = tmp_path / "tireless"
-    shutil.copytree(small_lm, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4 * MOST}))
+    tokenizer = AutoTokenizer.from_pretrained(starter_models() / "starter-lm")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 12, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 64}
+    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=4 * MOST, pad_token_id=0, eos_token_id=1, bos_token_id=1, **sizes)
+    LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
 
@@ -60,12 +64,12 @@ def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
     page.locator("#chat-message textarea").fill("从头讲起。")
     page.locator("#chat-send").click()
     answer = page.locator("#chat-tuned .bot").first
-    expect(answer).to_contain_text(re.compile(r"\S{5}"), timeout=LONG)
+    expect(answer).to_contain_text(re.compile(r"\S"), timeout=LONG)
     page.locator("#chat-stop").click()
     page.locator("#chat-message textarea").fill("再说一遍。")
     page.locator("#chat-send").click()
     expect(page.locator("#chat-tuned .bot").nth(1)).to_contain_text(re.compile(r"\S"), timeout=LONG)
-    assert len(answer.inner_text()) < MOST / 2, "broken off, or the second answer would have waited for its end"
+    assert len(answer.inner_text()) < 2.5 * MOST, "broken off: so many random tokens have four times as many characters"
     page.locator("#chat-stop").click()
     page.locator("#snippets > button").click()
     expect(page.locator("#snippet-code")).to_contain_text("/v1/chat/completions")

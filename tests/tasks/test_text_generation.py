@@ -51,6 +51,23 @@ def test_or_all(tokenizer):
     assert windows["labels"][0][0] == -100 and windows["labels"][0][1:] == windows["input_ids"][0][1:]
 
 
+@pytest.mark.parametrize("choice", templates.CHOICE)
+def test_another_template_can_be_chosen(choice):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(starter_models() / "starter-lm")
+    windows = text_generation.encode(table(TALK), tokenizer, 512, [], Language(chat_template=choice))
+    assert learned(windows, tokenizer).replace("\n", "") == "Hello<|end|>下雨。<|end|>"
+    assert tokenizer.chat_template == templates.CHOICE[choice] and templates.ends(tokenizer) == {tokenizer.eos_token_id}
+    first = tokenizer.decode(windows["input_ids"][0])
+    assert first.index("Be brief.") < first.index("Hi") and {"plain": "### User:", "chatml": "<|im_start|>user", "alpaca": "### Instruction:"}[choice] in first
+
+
+def test_a_system_prompt_for_those_that_have_none(tokenizer):
+    told, other = Language(system="Be brief."), Language(system="Be long.")
+    assert text_generation.encode(table(TALK[1:]), tokenizer, 512, [], told).to_list() == text_generation.encode(table(TALK), tokenizer, 512, [], other).to_list()
+    story = [{"role": "text", "content": "一二三"}]
+    assert text_generation.encode(table(story), tokenizer, 512, [], told).to_list() == text_generation.encode(table(story), tokenizer, 512, [], Language()).to_list()
+
+
 def test_the_ends_of_answers_are_known(tokenizer):
     templates.adopt(tokenizer)
     assert templates.ends(tokenizer) == {tokenizer.eos_token_id}

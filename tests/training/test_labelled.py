@@ -120,6 +120,8 @@ def test_it_is_asked_as_it_was_taught(talker):
     assert answer["text"].startswith("你好，我是")
     prompt = predictor.task.talk([{"role": "user", "content": "7 号说什么？"}], predictor.writer)
     stream = predictor.writer.stream(prompt, Sampling(max_new_tokens=16))
+    predictor.writer.settings = predictor.writer.settings.model_copy(update={"system": "简短。"})
+    assert "简短。" in predictor.tokenizer.decode(predictor.task.talk([{"role": "user", "content": "7"}], predictor.writer))
     pieces = list(stream.pieces)
     assert "".join(pieces) == answer["text"] and len(pieces) > 3 and stream.finished == "stop"
     first, second = (list(predictor.writer.stream(prompt, Sampling(2.0, seed=seed)).pieces) for seed in (1, 2))

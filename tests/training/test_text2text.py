@@ -104,9 +104,8 @@ def test_strategies_work_or_say_why_not(family):
     adapted = strategies.lora(built(family), recipes.Lora())
     assert adapted.peft_config["default"].task_type == "SEQ_2_SEQ_LM"
     assert all("lora_" in name for name, p in adapted.named_parameters() if p.requires_grad)
-    with pytest.raises(UserError) as caught:
-        strategies.frozen(built(family), recipes.Frozen())
-    assert caught.value.code == "nothing_trains"
+    learning = [name for name, p in strategies.frozen(built(family), recipes.Frozen()).named_parameters() if p.requires_grad]
+    assert learning and all("decoder." in name or name == "lm_head.weight" for name in learning), "the encoder and the words stay"
     if "t5" in family:
         with pytest.raises(UserError) as caught:
             strategies.bitfit(built(family), recipes.BitFit())

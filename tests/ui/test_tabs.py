@@ -130,6 +130,19 @@ class TestTune:
         group, *own = tune_tab.preview(home, "en", "", "", 0.2, 0.1, *changed("strategy.name", strategy))[3:7]
         assert [group.visible, *(part["visible"] for part in own)] == visible
 
+    @pytest.mark.parametrize(
+        ("task", "seen"),
+        [
+            ("text-classification", set()),
+            ("fill-mask", {"mlm_probability"}),
+            ("text2text-generation", {"prefix", "samples", "max_new_tokens", "num_beams"}),
+        ],
+    )
+    def test_settings_of_language_models_are_shown_to_tasks_that_have_them(self, home: Home, task, seen):
+        group, *fields = tune_tab.preview(home, "en", "", json.dumps({"task": task}), 0.2, 0.1, *VALUES)[7 : 8 + len(tune_tab.LANGUAGE)]
+        assert group.visible == bool(seen)
+        assert {name.partition(".")[2] for name, field in zip(tune_tab.LANGUAGE, fields, strict=True) if field["visible"]} == seen
+
     def test_the_tab_says_what_will_be_learned_from(self, home: Home, dataset):
         line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
         assert "评论内容 → 情感标签" in line and not empty.visible and view.visible
