@@ -65,7 +65,7 @@ def before(report: dict, split: str, metrics: Sequence[str], lang: str) -> str:
         share = f"{(new - old) / old:+.0%}".replace("-", "−") if old else "–"
         mark = "" if new == old else "right" if better else "wrong"
         rows.append([escape(charts.metric_name(name, lang)), pieces.number(old), f"<b>{pieces.number(new)}</b>", f'<span class="truth {mark}">{share}</span>'])
-    heads = ["", *(languages.text(key, lang) for key in ("chat_base", "chat_tuned", "change_head"))]
+    heads = ["", *(languages.text(key, lang) for key in ("before_head", "after_head", "change_head"))]
     title, note = languages.text("before_title", lang), languages.text("before_note", lang, n=told["rows"])
     return f'<div class="ft chart-box"><div class="h">{title}</div><div class="sub">{note}</div>{pieces.table(heads, rows, numeric=(1, 2, 3))}</div>'
 

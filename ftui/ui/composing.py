@@ -76,7 +76,7 @@ def cards(said: dict[str, str], given: dict, task: str, lang: str) -> str:
 def build(page: Page, stop: gr.Button) -> tuple[View, list[Any]]:
     """Lay out the settings; `stop` is shown with them. Returns what shows them, and the controls in the order of `chosen`."""
     t = page.t
-    with gr.Accordion(t("chat_settings"), open=False, visible=False, elem_id="compose-settings") as part:
+    with gr.Accordion(t("chat_settings"), open=False, visible=False, elem_id="compose-settings", elem_classes=["sheet"]) as part:
         beside = gr.Checkbox(label=t("chat_beside"), visible=False, elem_id="compose-beside", container=False)
         with gr.Row(elem_classes=["settings-grid"]):
             temperature = gr.Slider(0, 2, 0, step=0.05, label=t("chat_temperature"), info=t("chat_temperature_note"), buttons=[], elem_id="compose-temperature")

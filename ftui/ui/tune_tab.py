@@ -61,6 +61,9 @@ def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOC
         return gr.skip(), "", "", *own, gr.skip(), "", *unseen, ""
     try:
         made = make_recipe(home, data_id, reading, shares, values)
+        lacking = readings.read(reading).problem(lang)
+        if lacking:
+            return gr.skip(), recipe.dump(made), pieces.notice(lacking, kind="warn"), *own, gr.skip(), "", *unseen, ""
         folder = home.dataset(data_id)
         script = _script(made, folder, way, lang)
     except UserError as problem:

@@ -143,6 +143,11 @@ class TestTune:
         assert group.visible == bool(seen)
         assert {name.partition(".")[2] for name, field in zip(tune_tab.LANGUAGE, fields, strict=True) if field["visible"]} == seen
 
+    def test_a_reading_without_its_label_is_said_in_words(self, home: Home, dataset):
+        reading = json.dumps({"task": "text-classification", "columns": {"text": COLUMNS[0]}})
+        notice = tune_tab.preview(home, "en", dataset.id, reading, 0.2, 0.1, *VALUES)[2]
+        assert "needs a column for: label" in notice
+
     def test_the_tab_says_what_will_be_learned_from(self, home: Home, dataset):
         line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
         assert "评论内容 → 情感标签" in line and not empty.visible and view.visible
