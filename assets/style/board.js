@@ -18,6 +18,7 @@
   };
 
   ftui.me = me;
+  ftui.meIfOpen = () => document.querySelector("#labelling > button.open") ? me() : "";
   ftui.startBoard = () => { document.querySelector("[data-board]")?.focus({ preventScroll: true }); return []; };
 
   ftui.board = (element, trigger) => {
@@ -31,11 +32,11 @@
 
     const send = (act, more = {}) => {
       const now = board();
-      const key = now.dataset.row + ":" + now.dataset.seen + ":" + act;
+      const key = [now.dataset.of, now.dataset.row, now.dataset.seen, act, more.name].join(":");
       if (key === sent && Date.now() - at < 1500) return;  // the same key again, before the answer was there
       [sent, at, anchor, cursor] = [key, Date.now(), null, null];
       element.focus({ preventScroll: true });
-      trigger("click", { pick: JSON.stringify({ act, row: Number(now.dataset.row), seen: Number(now.dataset.seen), by: me(), ...more }) });
+      trigger("click", { pick: JSON.stringify({ act, row: Number(now.dataset.row), seen: Number(now.dataset.seen), of: now.dataset.of, by: me(), ...more }) });
     };
 
     const choose = (some) => {

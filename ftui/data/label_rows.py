@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +15,47 @@ import pyarrow.compute as pc
 
 from ftui.core.errors import UserError
 from ftui.core.home import Home, write_json
-from ftui.data import annotating, cleaning, forms, inspecting, intake, label_studio, labelling, similar, spans, values
+from ftui.data import (
+    annotating,
+    cleaning,
+    forms,
+    inspecting,
+    intake,
+    label_studio,
+    labelling,
+    several,
+    similar,
+    spans,
+    values,
+)
 from ftui.data.labelling import Value
 from ftui.data.splitting import label_text
 
+ONE, SEVERAL, SPANS = "label", "labels", "spans"  # what is said of a row: roles of the tasks that can be labelled by hand
 LOOKED_AT = 1000  # rows whose spans say which labels there are
 
 
 @dataclass(frozen=True)
 class Subject:
     """A data set as it is labelled. `columns`: role -> column, as far as there are some; `column`: the one that is filled,
-    perhaps a new one; `marks`: whether it holds spans, else one label for each row."""
+    perhaps a new one; `kind`: what it holds, ONE, SEVERAL or SPANS."""
 
     table: pa.Table
     columns: dict[str, str]
     column: str
-    marks: bool
+    kind: str
 
     @property
     def inputs(self) -> list[str]:
         """The columns that a person reads."""
         return [self.columns[role] for role in ("text", "tokens", "text_pair") if role in self.columns]
+
+    @property
+    def sources(self) -> list[str]:
+        """The columns of the file that say it, in whatever form."""
+        named = self.columns.get("ner_tags") or self.column
+        found = forms.names("flags", self.columns["flags"]) if "flags" in self.columns else [named]
+        return [name for name in found if name in self.table.column_names]
 
     def texts(self, row: int) -> list[str]:
         """What a person reads of one row."""
@@ -44,13 +66,14 @@ class Subject:
         return found
 
     def given(self, row: int) -> Value | None:
-        """What the file says of a row: a label, or spans; None where it says nothing, or nothing that can be read."""
-        part = self.table.slice(row, 1)
-        source = self.columns.get("ner_tags", self.column)
-        if source not in part.column_names:
+        """What the file says of a row: a label, labels or spans; None where it says nothing, or nothing that can be read."""
+        if self.kind == SEVERAL:
+            return self._several[row]
+        if not self.sources:
             return None
-        cell = part.column(source)[0].as_py()
-        if not self.marks:
+        part = self.table.slice(row, 1)
+        cell = part.column(self.sources[0])[0].as_py()
+        if self.kind == ONE:
             return label_text(values.text_of(cell) if isinstance(cell, (list, dict)) else cell)
         if cell is None or cell == "":
             return None
@@ -59,9 +82,27 @@ class Subject:
         except UserError:
             return None
 
+    @functools.cached_property
+    def _several(self) -> list[list[str] | None]:
+        """The labels of every row; None where the file says nothing."""
+        nothing: list[list[str] | None] = [None] * self.table.num_rows
+        if not self.sources:
+            return nothing
+        try:
+            if "flags" in self.columns:
+                found = several.flags({name: self.table.column(name) for name in self.sources}).to_pylist()
+            else:
+                found = several.labels(self.table.column(self.sources[0])).to_pylist()
+        except UserError:
+            return nothing
+        return [labels if there else None for labels, there in zip(found, _filled(self, *self.sources).tolist(), strict=True)]
+
     def names(self) -> list[str]:
-        """Labels that the file has, the most frequent first."""
-        if not self.marks:
+        """Labels that the file has, the most frequent first; of columns for each label these."""
+        if self.kind == SEVERAL:
+            flags = self.sources if "flags" in self.columns else []
+            return flags or [name for name, _ in Counter(name for labels in self._several for name in labels or []).most_common()]
+        if self.kind == ONE:
             return [name for name, _ in inspecting.label_counts(self.table, self.column)] if self.column in self.table.column_names else []
         rows = np.setdiff1d(everything(self), waiting(self))
         some = np.random.default_rng(0).choice(rows, min(len(rows), LOOKED_AT), replace=False).tolist()
@@ -69,24 +110,21 @@ class Subject:
         return sorted(set(found), key=lambda name: (-found.count(name), name))
 
 
-def subject(folder: Path, columns: dict[str, str], marks: bool) -> Subject | None:
+def subject(folder: Path, columns: dict[str, str], kind: str = ONE) -> Subject | None:
     """What can be labelled of a data set that is read so; None where nobody knows which column is the text."""
     table = intake.open_dataset(folder).table()
-    columns = {role: column for role, column in columns.items() if column in table.column_names}
+    columns = {role: column for role, column in columns.items() if set(forms.names(role, column)) <= set(table.column_names)}
     if not {"text", "tokens"} & set(columns):
         return None
-    name = "spans" if marks else "label"
-    return Subject(table, columns, columns.get(name) or values.unique_names([*table.column_names, name])[-1], marks)
+    return Subject(table, columns, columns.get(kind) or values.unique_names([*table.column_names, kind])[-1], kind)
 
 
 # ---- which rows
 
 
 def waiting(what: Subject) -> np.ndarray:
-    """Numbers of the rows that have a text and neither label nor spans."""
-    source = what.columns.get("ner_tags", what.column)
-    filled = _filled(what, what.inputs[0])
-    return np.flatnonzero(filled & ~_filled(what, source)) if source in what.table.column_names else np.flatnonzero(filled)
+    """Numbers of the rows that have a text and neither labels nor spans."""
+    return np.flatnonzero(_filled(what, what.inputs[0]) & ~_filled(what, *what.sources))
 
 
 def everything(what: Subject) -> np.ndarray:
@@ -96,7 +134,7 @@ def everything(what: Subject) -> np.ndarray:
 
 def contradictory(what: Subject) -> np.ndarray:
     """Numbers of the rows whose text stands elsewhere with another label, those that belong together side by side."""
-    if what.marks or what.column not in what.table.column_names:
+    if what.kind != ONE or what.column not in what.table.column_names:
         return np.zeros(0, np.int64)
     rows = np.flatnonzero(_filled(what, what.inputs[0]) & _filled(what, what.column))
     columns = [values.strings(what.table.column(name).combine_chunks()).take(pa.array(rows)).to_pylist() for name in what.inputs]
@@ -106,16 +144,19 @@ def contradictory(what: Subject) -> np.ndarray:
     return rows[np.array(sorted(both, key=lambda i: keys[i]), np.int64)]
 
 
-def _filled(what: Subject, column: str) -> np.ndarray:
-    """(N,) whether a cell has something in it."""
-    found = [np.zeros(0, bool)]
-    for chunk in what.table.column(column).chunks:
-        if pa.types.is_string(chunk.type):
-            there = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(chunk)), 0)
-        else:
-            there = pc.invert(pc.is_null(chunk, nan_is_null=pa.types.is_floating(chunk.type)))
-        found.append(there.fill_null(False).to_numpy(zero_copy_only=False))
-    return np.concatenate(found)
+def _filled(what: Subject, *columns: str) -> np.ndarray:
+    """(N,) whether one of these cells has something in it."""
+    filled = np.zeros(what.table.num_rows, bool)
+    for column in columns:
+        found = [np.zeros(0, bool)]
+        for chunk in what.table.column(column).chunks:
+            if pa.types.is_string(chunk.type):
+                there = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(chunk)), 0)
+            else:
+                there = pc.invert(pc.is_null(chunk, nan_is_null=pa.types.is_floating(chunk.type)))
+            found.append(there.fill_null(False).to_numpy(zero_copy_only=False))
+        filled |= np.concatenate(found)
+    return filled
 
 
 # ---- what comes of it
@@ -123,9 +164,9 @@ def _filled(what: Subject, column: str) -> np.ndarray:
 
 def labelled(what: Subject, said: dict[int, Value]) -> tuple[pa.Table, dict[str, str]]:
     """(the table with what was said in its column, role -> column). Rows that nobody has labelled keep what they have; of
-    spans they are left out where they have nothing: an empty list of spans says that there is nothing to find."""
-    if what.marks:
-        return _marked(what, said)
+    lists they are left out where they have nothing: an empty list says that no label applies, that there is nothing to find."""
+    if what.kind != ONE:
+        return _listed(what, said)
     count = what.table.num_rows
     before = what.table.column(what.column).to_pylist() if what.column in what.table.column_names else [None] * count
     column = pa.array([said.get(row, label_text(values.text_of(b) if isinstance(b, (list, dict)) else b)) for row, b in enumerate(before)], pa.string())
@@ -133,16 +174,19 @@ def labelled(what: Subject, said: dict[int, Value]) -> tuple[pa.Table, dict[str,
     return table, {role: name for role, name in what.columns.items() if role != "label"} | {"label": what.column}
 
 
-def _marked(what: Subject, said: dict[int, Value]) -> tuple[pa.Table, dict[str, str]]:
+def _listed(what: Subject, said: dict[int, Value]) -> tuple[pa.Table, dict[str, str]]:
     rows = sorted({*said, *np.setdiff1d(everything(what), waiting(what)).tolist()})
     found = [said[row] if row in said else what.given(row) or [] for row in rows]
     table = what.table.take(pa.array(rows, pa.int64()))
-    column = "text" if "tokens" in what.columns else what.columns["text"]
+    columns = {role: column for role, column in what.columns.items() if role in ("text", "text_pair")}
     if "tokens" in what.columns:  # spans are places of a text; the words and tags would say something else then
         texts = [what.texts(row)[0] for row in rows]
         table = table.drop_columns([what.columns[role] for role in ("tokens", "ner_tags") if role in what.columns])
-        table = _set(table, column, pa.array(texts, pa.string()))
-    return _set(table, what.column, pa.array(found, spans.TYPE)), {"text": column, "spans": what.column}
+        table, columns = _set(table, "text", pa.array(texts, pa.string())), {"text": "text"}
+    if "flags" in what.columns:
+        table = table.drop_columns(what.sources)
+    type_ = spans.TYPE if what.kind == SPANS else several.LABELS
+    return _set(table, what.column, pa.array(found, type_)), columns | {what.kind: what.column}
 
 
 def _set(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
@@ -174,10 +218,10 @@ def export(folder: Path, what: Subject, format: str, path: Path) -> None:
     """All that is labelled, by hand or in the file, as one of FORMATS; Label Studio also gets the rows that wait."""
     said = labelling.book(folder, what.column).values()
     if format == "label-studio":
-        label_studio.write(path, _tasks(what, said), what.marks)
+        label_studio.write(path, _tasks(what, said), what.kind == SPANS)
         return
     table, _ = labelled(what, said)
-    if not what.marks:
+    if what.kind == ONE:
         table = table.filter(table.column(what.column).is_valid())
     annotating.write(table, path, format)
 

@@ -71,13 +71,16 @@ def _plain(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
 
 
-def write(path: Path, tasks: Iterable[tuple[int, dict[str, str], str | list[dict] | None]], marks: bool) -> None:
-    """A file that Label Studio imports: (id, data, label or spans, None where there are none) of each task."""
+def write(path: Path, tasks: Iterable[tuple[int, dict[str, str], str | list[str] | list[dict] | None]], marks: bool) -> None:
+    """A file that Label Studio imports: (id, data, label, labels or (`marks`) spans, None where there are none) of each task."""
+
+    def results(said: str | list, text: str, to: str) -> list[dict]:
+        return _spans(said, text, to) if marks else [_result(LABELS, to, "choices", {"choices": [said] if isinstance(said, str) else said})]
+
     with path.open("w", encoding="utf-8") as file:
         for count, (number, data, said) in enumerate(tasks):
             to = next(iter(data))
-            results = [] if said is None else _spans(said, data[to], to) if marks else [_result(LABELS, to, "choices", {"choices": [said]})]
-            annotations = [] if said is None else [{"result": results, "was_cancelled": False, "ground_truth": False}]
+            annotations = [] if said is None else [{"result": results(said, data[to], to), "was_cancelled": False, "ground_truth": False}]
             task = {"id": number, "data": data, "annotations": annotations, "predictions": []}
             file.write((",\n" if count else "[\n") + json.dumps(task, ensure_ascii=False))
         file.write("\n]\n")

@@ -1,7 +1,7 @@
 """Labels that people give: lines of `labels.jsonl` in a data set's folder, written at each keystroke and never changed.
 
-A line is one act: {"row", "column", "by", "time"} and what was said of the row, either "value" (a label, or a list of
-spans) or "skipped"; "undoes" is the number of the line that it takes back.
+A line is one act: {"row", "column", "by", "time"} and what was said of the row, either "value" (a label, a list of labels
+or of spans) or "skipped"; "undoes" is the number of the line that it takes back.
 `column` is the one that is being filled, so that two columns of one file can be labelled. The last act on a row holds.
 """
 
@@ -22,7 +22,7 @@ LONGEST_NAME = 200
 MOST_SPANS = 1000  # of one row
 CLAIM = 120.0  # seconds for which a row that somebody is shown is not given to others
 
-Value = str | list[dict]
+Value = str | list[dict] | list[str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Act:
     row: int
     by: str
     value: Value | None = None
-    done: bool = False  # spans: whether the row is ready
+    done: bool = False  # lists: whether the row is ready
     skipped: bool = False
     undoes: int | None = None
 
@@ -50,7 +50,7 @@ class Book:
     claims: dict[int, tuple[str, float]] = field(default_factory=dict)  # row -> who is shown it, since when
     _offset: int = 0
     _lines: int = 0
-    _lock: RLock = field(default_factory=RLock)
+    lock: RLock = field(default_factory=RLock)
 
     @property
     def path(self) -> Path:
@@ -58,7 +58,7 @@ class Book:
 
     def read(self) -> Book:
         """Take in what has been written since the last time, by anybody."""
-        with self._lock:
+        with self.lock:
             if not self.path.exists() or self.path.stat().st_size <= self._offset:
                 return self
             with self.path.open("rb") as file:
@@ -81,8 +81,8 @@ class Book:
             return  # spoilt: the others still hold
         self.acts.setdefault(act.row, []).append(act)
         self.order.append(act)
-        for name in [act.value] if isinstance(act.value, str) else [span["label"] for span in act.value or []]:
-            self._name(name)
+        for part in [act.value] if isinstance(act.value, str) else act.value or []:
+            self._name(part if isinstance(part, str) else part["label"])
 
     def _name(self, name: str) -> None:
         if name not in self.names:
@@ -95,7 +95,7 @@ class Book:
         return self.acts[row][-1] if row in self.acts else None
 
     def is_done(self, row: int) -> bool:
-        """Whether a row has its label, or its spans and the word that they are all."""
+        """Whether a row has its label, or its labels or spans and the word that they are all."""
         act = self.last(row)
         return act is not None and act.value is not None and (isinstance(act.value, str) or act.done)
 
@@ -113,7 +113,7 @@ class Book:
     def say(self, row: int, by: str, seen: int, **said: object) -> Act | None:
         """Write an act down at once. `seen`: the row's version on the page of who acts; where somebody else has changed the
         row since, nothing is written and their act comes back."""
-        with self._lock, FileLock(self.folder / ".labels.lock"):
+        with self.lock, FileLock(self.folder / ".labels.lock"):
             self.read()
             last = self.last(row)
             if last is not None and last.number != seen and last.by != by:
@@ -159,7 +159,7 @@ class Book:
         """The first of these rows that is not ready and nobody else is on, and claims it; those that were skipped come last.
         `after`: a row that is not given again where there is another."""
         now = time.monotonic()
-        with self._lock:
+        with self.lock:
             taken = {row for row, (who, since) in self.claims.items() if who != by and now - since < CLAIM}
             later: list[int] = []
             chosen = None
@@ -191,6 +191,11 @@ def checked(name: str) -> str:
     if not name or len(name) > LONGEST_NAME:
         raise UserError("label_name", most=LONGEST_NAME)
     return name
+
+
+def checked_labels(names: list[str]) -> list[str]:
+    """Names of labels, each once and in order. Raises UserError."""
+    return list(dict.fromkeys(map(checked, names)))
 
 
 def checked_spans(spans: list[dict], length: int) -> list[dict]:

@@ -13,14 +13,14 @@ KEYS = 9  # labels that have a key of their own
 SHOWN = 40  # labels that have a button; the others are typed
 
 
-def board(row: int, seen: int, head: str, body: str, names: str, foot: str, ready: str, lang: str) -> str:
-    """One row: `head` how far it is, `body` what is read, `names` the labels; `ready` is what Enter does."""
+def board(row: int, seen: int, of: str, head: str, body: str, names: str, foot: str, ready: str, lang: str) -> str:
+    """One row: `of` what the board is of, `head` how far it is, `body` what is read, `names` the labels; `ready` is what Enter does."""
     acts = [("skip", "S"), ("back", "B"), ("undo", "U")]
     keys = "".join(
         f'<button data-do="{name}" data-key="{key.lower()}"><kbd>{key}</kbd> {escape(languages.text("labelling_" + name, lang))}</button>' for name, key in acts
     )
     return (
-        f'<div class="ft board" data-row="{row}" data-seen="{seen}">{head}{body}{names}'
+        f'<div class="ft board" data-row="{row}" data-seen="{seen}" data-of="{of}">{head}{body}{names}'
         f'<div class="board-acts">{ready}{keys}</div>{foot}</div>'
     )
 
@@ -44,14 +44,13 @@ def reading(texts: Sequence[str]) -> str:
     return "".join(f'<div class="board-text" dir="auto">{escape(text)}</div>' for text in texts)
 
 
-def choices(names: Sequence[str], scores: dict[str, float], now: str | None, lang: str) -> str:
-    """A button for each label, the first nine with a key; what the model thinks of each stands in it."""
-    best = max(scores, key=lambda name: scores[name]) if scores else None
+def choices(names: Sequence[str], scores: dict[str, float], best: str | None, now: Sequence[str], lang: str) -> str:
+    """A button for each label, the first nine with a key; what the model thinks of each stands in it. `now`: those that apply."""
     buttons = []
-    for i, name in enumerate(names[:SHOWN]):
-        classes = " ".join(filter(None, ("now" if name == now else "", "best" if name == best else "")))
+    for i, name in enumerate([*names[:SHOWN], *(name for name in now if name not in names[:SHOWN])]):
+        classes = " ".join(filter(None, ("now" if name in now else "", "best" if name == best else "")))
         share = f'<span class="share" style="--share:{scores.get(name, 0):.3f}">{scores.get(name, 0):.0%}</span>' if scores else ""
-        buttons.append(f'<button data-do="label" data-name="{escape(name)}" class="{classes}"{_key(i)}{_pressed(name == now)}>{_kbd(i)}<span>{escape(name)}</span>{share}</button>')
+        buttons.append(f'<button data-do="label" data-name="{escape(name)}" class="{classes}"{_key(i)}{_pressed(name in now)}>{_kbd(i)}<span>{escape(name)}</span>{share}</button>')
     return f'<div class="board-labels">{"".join(buttons)}{_other(names, "new_label", lang)}</div>'
 
 
@@ -61,6 +60,12 @@ def accept(best: str | None, lang: str) -> str:
         return ""
     words = languages.text("labelling_accept", lang, label=best)
     return f'<button data-do="label" data-name="{escape(best)}" data-key="enter" class="go"><kbd>↵</kbd> {escape(words)}</button>'
+
+
+def settled(guessed: bool, chosen: Sequence[str], lang: str) -> str:
+    """What Enter does where any number of labels applies."""
+    words = languages.text("labelling_accept", lang, label=", ".join(chosen)) if guessed else languages.text("labelling_settled" if chosen else "labelling_none_applies", lang, n=len(chosen))
+    return f'<button data-do="done" data-key="enter" class="go"><kbd>↵</kbd> {escape(words)}</button>'
 
 
 def types(names: Sequence[str], lang: str) -> str:
@@ -138,10 +143,10 @@ def _pressed(now: bool) -> str:
     return f' aria-pressed="{"true" if now else "false"}"'
 
 
-def finished(done: int, lang: str, others: int) -> str:
+def finished(done: int, of: str, lang: str, others: int) -> str:
     """Nothing waits any more."""
     words = languages.text("labelling_none_left", lang) if done else languages.text("labelling_nothing", lang)
     more = languages.text("labelling_others", lang, n=others) if others else ""
     undo = f'<button data-do="undo" data-key="u"><kbd>U</kbd> {escape(languages.text("labelling_undo", lang))}</button>' if done else ""
     back = f'<button data-do="back" data-key="b"><kbd>B</kbd> {escape(languages.text("labelling_back", lang))}</button>' if done else ""
-    return f'<div class="ft board" data-row="-1" data-seen="0">{pieces.notice(words, more)}<div class="board-acts">{back}{undo}</div></div>'
+    return f'<div class="ft board" data-row="-1" data-seen="0" data-of="{of}">{pieces.notice(words, more)}<div class="board-acts">{back}{undo}</div></div>'

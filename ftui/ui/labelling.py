@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.data import forms, label_rows, labelling
-from ftui.data.label_rows import FORMATS, Subject
+from ftui.data.label_rows import FORMATS, ONE, SEVERAL, SPANS, Subject
 from ftui.ui import label_boards as boards
 from ftui.ui import pieces, readings, sidebar, suggesting, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, find_run, html
@@ -37,9 +38,8 @@ def task_of(reading: str) -> str:
 @functools.lru_cache(maxsize=8)
 def subject_of(folder: Path, reading: str) -> Subject | None:
     """What can be labelled of a data set in this reading; None where its task has no labels that are given so."""
-    roles = tasks.get(task_of(reading)).ROLES
-    marks = "spans" in roles
-    return label_rows.subject(folder, readings.read(reading).columns, marks) if marks or "label" in roles else None
+    kind = next((kind for kind in (SPANS, SEVERAL, ONE) if kind in tasks.get(task_of(reading)).ROLES), None)
+    return label_rows.subject(folder, readings.read(reading).columns, kind) if kind else None
 
 
 @functools.lru_cache(maxsize=16)
@@ -63,13 +63,18 @@ def _names(folder: Path, reading: str) -> list[str]:
     return what.names() if what else []
 
 
+def mark_of(data_id: str, reading: str) -> str:
+    """A board bears what it is of: keys on one that the page has meanwhile left behind say nothing of the new rows."""
+    return f"{zlib.crc32(f'{data_id} {reading}'.encode()):08x}"
+
+
 class Desk:
     """What a person works on: the data set and its rows, what was said of them, and what a run thinks."""
 
     def __init__(self, home: Home, lang: str, folder: Path, reading: str, which: str | None, run_id: str | None, by: str):
         what = subject_of(folder, reading)
         assert what is not None
-        self.lang, self.what, self.by = lang, what, by
+        self.lang, self.what, self.by, self.mark = lang, what, by, mark_of(folder.name, reading)
         which = which if which in WHICH else "unlabelled"
         self.answers = suggesting.known(home, folder, run_id, which) if run_id else {}
         self.queue = _ordered(folder, reading, which, run_id or "", home, len(self.answers))
@@ -84,7 +89,7 @@ class Desk:
     def _of_run(self) -> list[str]:
         """Names that only the run knows."""
         first = next(iter(self.answers.values()), {})
-        if not self.what.marks:
+        if self.what.kind != SPANS:
             return sorted(first.get("scores", {}))
         return sorted({entity["label"] for said in self.answers.values() for entity in said.get("entities", [])})
 
@@ -93,10 +98,10 @@ class Desk:
         act = self.book.last(row)
         if act is not None and act.value is not None:
             return act.value, False
-        given = self.what.given(row)
-        if given is not None or not self.what.marks:
+        given, said = self.what.given(row), self.answers.get(row, {})
+        if given is not None or self.what.kind == ONE:
             return given, False
-        guessed = [{k: e[k] for k in ("start", "end", "label")} for e in self.answers.get(row, {}).get("entities", [])]
+        guessed = said.get("labels", []) if self.what.kind == SEVERAL else [{k: e[k] for k in ("start", "end", "label")} for e in said.get("entities", [])]
         return guessed, bool(guessed)
 
     def show(self, row: int | None, note: str = "") -> str:
@@ -104,28 +109,35 @@ class Desk:
         every = set(self.queue)
         done = [row for row in self.book.acts if row in every and self.book.is_done(row)]
         if row is None:
-            return boards.finished(len(done), self.lang, len(every) - len(done))
+            return boards.finished(len(done), self.mark, self.lang, len(every) - len(done))
         self.book.claim(row, self.by)
         mine = sum(self.book.acts[row][-1].by == self.by for row in done)
         head = boards.head(len(done), len(every), mine, row, self.lang)
         foot = pieces.notice(note, kind="warn") if note else ""
         value, guessed = self.now(row)
-        if self.what.marks:
-            spans = value if isinstance(value, list) else []
-            body = boards.marking(self.what.texts(row)[0], spans, guessed, self.lang)
-            buttons, ready = boards.types(self.names, self.lang), boards.ready(guessed, len(spans), self.lang)
+        chosen: list = value if isinstance(value, list) else [value] if value else []
+        if self.what.kind == SPANS:
+            body = boards.marking(self.what.texts(row)[0], chosen, guessed, self.lang)
+            buttons, ready = boards.types(self.names, self.lang), boards.ready(guessed, len(chosen), self.lang)
         else:
             scores = self.answers.get(row, {}).get("scores", {})
             best = max(scores, key=lambda name: scores[name]) if scores else None
             names = self.names
             names = sorted(names, key=lambda name: -scores.get(name, 0)) if len(names) > boards.KEYS else names
             body = boards.reading(self.what.texts(row))
-            buttons = boards.choices(names, scores, value if isinstance(value, str) else None, self.lang)
-            ready = boards.accept(best, self.lang)
-        return boards.board(row, self.book.version(row), head, body, buttons, foot, ready, self.lang)
+            if self.what.kind == SEVERAL:
+                best, ready = None, boards.settled(guessed, chosen, self.lang)
+            else:
+                ready = boards.accept(best, self.lang)
+            buttons = boards.choices(names, scores, best, chosen, self.lang)
+        return boards.board(row, self.book.version(row), self.mark, head, body, buttons, foot, ready, self.lang)
 
     def act(self, act: str, row: int, seen: int, said: dict) -> str:
         """What a person does on a row: the board after it. Raises UserError."""
+        with self.book.lock:  # two keys may come one right after the other, and labels are added to what is there
+            return self._act(act, row, seen, said)
+
+    def _act(self, act: str, row: int, seen: int, said: dict) -> str:
         book = self.book
         if act == "back":
             before = book.before(self.by, row)
@@ -146,10 +158,16 @@ class Desk:
         """(what is written down, whether the row stays before the person)."""
         if act == "skip":
             return {"skipped": True}, False
-        if not self.what.marks:
+        if self.what.kind == ONE:
             return {"value": labelling.checked(str(said.get("name", "")))}, False
         value, _ = self.now(row)
-        spans = list(value) if isinstance(value, list) else []
+        if self.what.kind == SEVERAL:
+            names = [str(name) for name in value or []]
+            if act == "label":
+                name = labelling.checked(str(said.get("name", "")))
+                names = [other for other in names if other != name] if name in names else [*names, name]
+            return {"value": labelling.checked_labels(names), "done": act == "done"}, act != "done"
+        spans: list = list(value) if isinstance(value, list) else []
         if act == "mark":
             start, end = int(said["start"]), int(said["end"])
             spans = [span for span in spans if span["end"] <= start or span["start"] >= end]
@@ -161,20 +179,35 @@ class Desk:
 
     def _meanwhile(self, other: labelling.Act) -> str:
         """Somebody else was quicker."""
-        label = other.value if isinstance(other.value, str) else languages.text("labelling_marks", self.lang, n=len(other.value or []))
+        if isinstance(other.value, list):
+            words = [part for part in other.value if isinstance(part, str)]
+            label = ", ".join(words) if words else languages.text("labelling_marks", self.lang, n=len(other.value))
+        else:
+            label = other.value or languages.text("labelling_marks", self.lang, n=0)
         return languages.text("labelling_meanwhile", self.lang, label=label)
 
 
 # ---- handlers
 
 
-def show(home: Home, lang: str, data_id: str, reading: str) -> tuple:
-    """Another data set, or another reading of it: (section, closed; board)."""
+def show(home: Home, lang: str, data_id: str, reading: str, by: str) -> tuple:
+    """Another data set, or another reading of it: (why there is nothing to label; section; which rows, runs, board as from
+    `begin`, where the section is open: then `by` says for whom)."""
     folder = workshop.folder_of(home, data_id)
     what = subject_of(folder, reading) if folder else None
     if folder is None or what is None:
-        return gr.Accordion(visible=False), ""
-    return gr.Accordion(visible=True, open=False, label=_title(folder, reading, lang)), ""
+        return refused(reading, lang) if folder else "", gr.Accordion(visible=False, open=False), gr.skip(), gr.skip(), ""
+    part = gr.Accordion(visible=True, label=_title(folder, reading, lang))
+    return "", part, *(begin(home, lang, data_id, reading, by) if by else (gr.skip(), gr.skip(), gr.skip()))
+
+
+def refused(reading: str, lang: str) -> str:
+    """Where a task's answers are not given here and the file lacks them: what to do instead."""
+    read = readings.read(reading)
+    if not read.lacking:
+        return ""
+    roles = ("、" if lang == "zh" else ", ").join(readings.role_name(role, lang) for role in read.lacking)
+    return pieces.notice(languages.text("labelling_elsewhere", lang, task=readings.task_name(read.task, lang), roles=roles))
 
 
 def _title(folder: Path, reading: str, lang: str) -> str:
@@ -193,7 +226,7 @@ def begin(home: Home, lang: str, data_id: str, reading: str, by: str) -> tuple:
     what = subject_of(folder, reading) if folder else None
     if folder is None or what is None:
         return gr.skip(), gr.skip(), ""
-    offered = [name for name in WHICH if not (what.marks and name == "contradictory")]
+    offered = [name for name in WHICH if what.kind == ONE or name != "contradictory"]
     which = "unlabelled" if rows_of(folder, reading, "unlabelled") else "all"
     named = {line["id"]: sidebar.name_of(line, lang) for line in jobs.summaries(home)}  # damaged ones are left out
     runs = [(named[run.id], run.id) for run in suggesting.runs(home, task_of(reading)) if run.id in named]
@@ -237,6 +270,8 @@ def act(home: Home, lang: str, pick: str, data_id: str, reading: str, which: str
         return "", gr.skip()
     said = json.loads(pick)
     by, row, seen = str(said["by"])[:40], int(said["row"]), int(said["seen"])
+    if said["of"] != mark_of(folder.name, reading):
+        return _board(home, lang, folder, reading, which, run_id, by), gr.skip()
     desk = Desk(home, lang, folder, reading, which, run_id, by)
     try:
         made = desk.act(said["act"], row, seen, said)
@@ -280,6 +315,7 @@ def save(home: Home, lang: str, data_id: str, reading: str, format: str) -> str:
 def build(page: Page, reading: gr.Textbox, notice: gr.HTML) -> None:
     """Lay out the section and wire it. `notice`: the place at the head of the tab where a new version is told of."""
     t = page.t
+    no = html("", elem_id="labelling-refused")
     with gr.Accordion(t("labelling_title"), open=False, visible=False, elem_id="labelling", elem_classes=["sheet"]) as part:
         html(pieces.heading("", t("labelling_note")))
         by = gr.Textbox("", visible="hidden", container=False, show_label=False, elem_id="label-me")
@@ -295,7 +331,7 @@ def build(page: Page, reading: gr.Textbox, notice: gr.HTML) -> None:
 
     on = [page.data, reading]
     chosen = [*on, which, run]
-    reading.change(page.bind(show), on, [part, board], **LATEST)
+    reading.change(page.bind(show), [*on, by], [no, part, which, run, board], js="(data, reading) => [data, reading, ftui.meIfOpen()]", **LATEST)
     opened = part.expand(page.bind(begin), [*on, by], [which, run, board], js="(data, reading) => [data, reading, ftui.me()]", **QUIET)
     opened.then(None, [], [], js="() => ftui.startBoard()", **BROWSER)
     other = gr.on([which.input, run.input], page.bind(choose), [*chosen, by], [board], js="(...args) => [...args.slice(0, -1), ftui.me()]", **LATEST)

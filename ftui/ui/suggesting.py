@@ -64,8 +64,11 @@ def ask(home: Home, folder: Path, run: Run, what: Subject, which: str, rows: Seq
 
 def sureness(said: dict, given: object) -> float:
     """How sure the model is, from 0 to 1: of the label that the row has; of a row without, by how much the likeliest label is
-    ahead; of entities, how sure it is of the one that it is least sure of."""
+    ahead; of several labels and of entities, how sure it is of the one that it is least sure of."""
     scores = said.get("scores")
+    if scores and "labels" in said:
+        apply = given if isinstance(given, list) else said["labels"]
+        return min(p if name in apply else 1 - p for name, p in scores.items())
     if scores:
         if isinstance(given, str):
             return scores.get(given, 0.0)

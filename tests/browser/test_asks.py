@@ -1,10 +1,13 @@
 """Evaluation and Playground of one trained run in the browser."""
 
 import csv
+import json
 import re
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.browser.test_way import drop
 
 LONG = 180_000
 
@@ -63,3 +66,21 @@ def test_the_playground_from_example_to_table(open_page, trained, tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == 70
     assert set(rows[0]) == {"id", "评论内容", "prediction", "confidence"}
+
+    # the same server helps to label: the row first of which it is least sure
+    source = tmp_path / "unlabelled.txt"
+    source.write_text("很好 喜欢 满意 喜欢\n很好 很差\n很差 讨厌 讨厌\n", encoding="utf-8")
+    page.goto(page.url.partition("?")[0] + "?tab=data")
+    drop(page, source)
+    page.locator("#labelling > button").click()
+    board = page.locator(".board")
+    expect(board).to_have_attribute("data-row", "0")
+    page.locator("#label-run input").click()
+    page.get_by_role("option").nth(1).click()
+    expect(board).to_have_attribute("data-row", "1", timeout=LONG)
+    best = board.locator(".best").get_attribute("data-name")
+    expect(board.locator(".share").first).to_contain_text("%")
+    page.keyboard.press("Enter")
+    expect(board).to_contain_text("1 of 3 labelled")
+    (labels,) = trained["home"].datasets.glob("*/labels.jsonl")
+    assert json.loads(labels.read_text(encoding="utf-8"))["value"] == best

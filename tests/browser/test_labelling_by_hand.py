@@ -1,4 +1,5 @@
-"""Labelling in the browser: by keyboard, across a reload, marks with mouse and keys, a version of the data set at the end."""
+"""Labelling in the browser: by keyboard, across a reload, several labels, marks with mouse and keys, a version of the data set
+at the end. A run's suggestions are asked for in test_asks.py, where its server is up."""
 
 import json
 
@@ -56,16 +57,27 @@ def test_rows_are_labelled_by_keyboard_and_stay_so_after_a_reload(ui, open_page,
     assert labels == ["正面", "负面", "正面", "负面", "正面"]
 
 
-def test_words_are_marked_with_mouse_and_keys(ui, open_page, tmp_path):
+def test_several_labels_are_given_and_words_are_marked(ui, open_page, tmp_path):
     path = tmp_path / "news.txt"
     path.write_text("Tim Cook came to Berlin.\nNobody came to 北京大学 today.\n", encoding="utf-8")
     page = open_page("/", lang="en")
     drop(page, path)
+    open_board(page)
+    page.locator("#task input").click()
+    page.get_by_role("option", name="Several labels").click()
+    board = page.locator(".board")
+    expect(board).to_contain_text("No label applies")  # it has followed, and is open still
+    for name in ("fruit", "people"):
+        page.locator("[data-new]").fill(name)
+        page.keyboard.press("Enter")
+        expect(board.locator("[aria-pressed=true]").last).to_contain_text(name)
+    page.keyboard.press("1")
+    expect(board.locator("[aria-pressed=true]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(board).to_contain_text("Nobody")
+
     page.locator("#task input").click()
     page.get_by_role("option", name="Named entities").click()
-    expect(page.locator("#form input")).to_be_visible()
-    expect(page.locator("#data-findings")).to_contain_text("“Named entities” needs a column for")  # the page has followed
-    open_board(page)
     text = page.locator(".board .marked")
     words = text.locator("i")
     words.nth(0).click()

@@ -77,7 +77,7 @@ def test_labels_go_out_and_come_in_again(home, tmp_path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in (("good", "pos"), ("bad 🐾", None), ("so so", None))))
     dataset = intake.import_file(path, home)
-    what = label_rows.subject(dataset.path, {"text": "text", "label": "label"}, False)
+    what = label_rows.subject(dataset.path, {"text": "text", "label": "label"})
     labelling.book(dataset.path, "label").say(1, "me", 0, value="neg")
     label_rows.export(dataset.path, what, "label-studio", tmp_path / "out.json")
     tasks = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def test_marks_go_out_and_come_in_again(home, tmp_path) -> None:
     path = tmp_path / "rows.txt"
     path.write_text("🐾 Tim 去北京\nnothing here\n", encoding="utf-8")
     dataset = intake.import_file(path, home)
-    what = label_rows.subject(dataset.path, {"text": "column_1"}, True)
+    what = label_rows.subject(dataset.path, {"text": "column_1"}, "spans")
     marks = [{"start": 2, "end": 5, "label": "PER"}, {"start": 7, "end": 9, "label": "地点"}]
     book = labelling.book(dataset.path, what.column)
     book.say(0, "me", 0, value=marks, done=True)

@@ -19,8 +19,8 @@ def dataset(home, tmp_path) -> intake.Dataset:
     return intake.import_file(path, home)
 
 
-def subject(dataset: intake.Dataset, marks: bool = False) -> label_rows.Subject:
-    return label_rows.subject(dataset.path, inspecting.guess(dataset.table())["columns"], marks)
+def subject(dataset: intake.Dataset, kind: str = "label") -> label_rows.Subject:
+    return label_rows.subject(dataset.path, inspecting.guess(dataset.table())["columns"], kind)
 
 
 def test_a_text_file_without_labels_is_a_starting_point(dataset, home) -> None:
@@ -42,7 +42,7 @@ def test_a_text_file_without_labels_is_a_starting_point(dataset, home) -> None:
 
 def test_a_column_with_gaps_keeps_its_labels(load, home) -> None:
     dataset = load("text,label\n好东西啊,正面\n差得很呢,\n又一条呢,负面\n还有一条,\n")
-    what = label_rows.subject(dataset.path, {"text": "text", "label": "label"}, False)
+    what = label_rows.subject(dataset.path, {"text": "text", "label": "label"})
     assert label_rows.waiting(what).tolist() == [1, 3]
     labelling.book(dataset.path, "label").say(1, "me", 0, value="负面")
     made, _ = label_rows.finish(dataset.path, what, home)
@@ -122,12 +122,12 @@ def test_skipped_rows_come_last_and_back_leads_to_the_row_before(dataset) -> Non
 
 def test_the_same_text_with_two_labels_is_found(load) -> None:
     dataset = load("text,label\n一样的话,正\n另一句话,正\n一样的话！,负\n")
-    what = label_rows.subject(dataset.path, {"text": "text", "label": "label"}, False)
+    what = label_rows.subject(dataset.path, {"text": "text", "label": "label"})
     assert label_rows.contradictory(what).tolist() == [0, 2]
 
 
 def test_marks_make_a_version_of_the_rows_that_are_ready(dataset, home) -> None:
-    what = subject(dataset, marks=True)
+    what = subject(dataset, kind="spans")
     book = labelling.book(dataset.path, what.column)
     spans = labelling.checked_spans([{"start": 2, "end": 4, "label": " 程度 "}], 4)
     book.say(0, "me", 0, value=spans)
@@ -144,12 +144,27 @@ def test_marks_make_a_version_of_the_rows_that_are_ready(dataset, home) -> None:
 
 def test_words_with_tags_become_texts_with_marks(load, home) -> None:
     dataset = load('tokens,ner_tags\n"Tim lives","B-PER O"\n"in Rome",\n')
-    what = label_rows.subject(dataset.path, {"tokens": "tokens", "ner_tags": "ner_tags"}, True)
+    what = label_rows.subject(dataset.path, {"tokens": "tokens", "ner_tags": "ner_tags"}, "spans")
     assert (what.texts(1), what.given(0), what.given(1)) == (["in Rome"], [{"start": 0, "end": 3, "label": "PER"}], None)
     assert (label_rows.waiting(what).tolist(), what.names()) == ([1], ["PER"])
     labelling.book(dataset.path, what.column).say(1, "me", 0, value=[{"start": 3, "end": 7, "label": "LOC"}], done=True)
     made, _ = label_rows.finish(dataset.path, what, home)
     assert [(row["text"], [s["label"] for s in row["spans"]]) for row in made.table().to_pylist()] == [("Tim lives", ["PER"]), ("in Rome", ["LOC"])]
+
+
+def test_columns_for_each_label_become_lists_of_labels(load, home) -> None:
+    dataset = load("text,贵,慢\n好东西啊,0,1\n差得很呢,,\n又一条呢,1,1\n没人说过,,\n")
+    what = label_rows.subject(dataset.path, {"text": "text", "flags": "贵, 慢"}, "labels")
+    assert (label_rows.waiting(what).tolist(), what.names(), what.given(2), what.given(1)) == ([1, 3], ["贵", "慢"], ["贵", "慢"], None)
+    labelling.book(dataset.path, what.column).say(1, "me", 0, value=[], done=True)
+    made, columns = label_rows.finish(dataset.path, what, home)
+    assert columns == {"text": "text", "labels": "labels"}
+    assert made.table().to_pylist() == [{"text": "好东西啊", "labels": ["慢"]}, {"text": "差得很呢", "labels": []}, {"text": "又一条呢", "labels": ["贵", "慢"]}]
+    label_rows.export(dataset.path, what, "csv", made.path / "out.csv")
+    label_rows.export(dataset.path, what, "label-studio", made.path / "out.json")
+    assert '"[""贵"", ""慢""]"' in (made.path / "out.csv").read_text(encoding="utf-8-sig")
+    choices = [task["annotations"][0]["result"][0]["value"]["choices"] for task in json.loads((made.path / "out.json").read_text()) if task["annotations"]]
+    assert choices == [["慢"], [], ["贵", "慢"]]
 
 
 @pytest.mark.parametrize("spans", [[(0, 9)], [(2, 2)], [(0, 3), (2, 4)], [(-1, 2)]])

@@ -37,7 +37,8 @@ class Person:
     def does(self, act: str, **said: object) -> "Person":
         home, lang, data_id, text = self.on
         seen = int(re.search(r'data-seen="(\d+)"', self.board)[1])
-        pick = json.dumps({"act": act, "row": self.row, "seen": seen, "by": self.by, **said})
+        of = re.search(r'data-of="(\w+)"', self.board)[1]
+        pick = json.dumps({"act": act, "row": self.row, "seen": seen, "of": of, "by": self.by, **said})
         self.board, self.part = page.act(home, lang, pick, data_id, text, self.which, self.run)
         return self
 
@@ -138,6 +139,49 @@ def test_doubts_are_about_the_labels_that_rows_have() -> None:
 
 
 def test_where_there_is_nothing_to_label(home, dataset) -> None:
-    part, board = page.show(home, "en", dataset.id, reading(dataset, "question-answering"))
-    assert (part.visible, board) == (False, "")
-    assert page.show(home, "en", "", "{}")[0].visible is False
+    why, part, *_, board = page.show(home, "en", dataset.id, reading(dataset, "question-answering"), "me")
+    assert (part.visible, board) == (False, "") and "“Question answering” learns from (question, context, answer) is not filled in here" in why
+    why, part, *_ = page.show(home, "en", "", "{}", "me")
+    assert (why, part.visible) == ("", False)
+
+
+def test_another_reading_leaves_an_open_section_open(home, lines) -> None:
+    _, part, which, _, board = page.show(home, "en", lines.id, reading(lines), "me")
+    assert "open" not in part.constructor_args and which.value == "unlabelled" and 'data-row="0"' in board
+    _, part, *others = page.show(home, "en", lines.id, reading(lines), "")  # closed: opening it fetches the rest
+    assert part.visible and all("__type__" in one and len(one) == 1 for one in others)
+
+
+def test_keys_on_a_board_of_another_reading_say_nothing(home, lines) -> None:
+    me = Person(home, lines)
+    me.on = (home, "en", lines.id, reading(lines, "token-classification"))
+    me.does("label", name="好")
+    assert "marked" in me.board and not (lines.path / "labels.jsonl").exists()
+
+
+def test_several_labels_are_added_and_taken_away(home, lines) -> None:
+    me = Person(home, lines, task="multi-label-classification")
+    me.does("label", name="服务").does("label", name="价格")
+    assert me.row == 0 and me.board.count('aria-pressed="true"') == 2 and "Done with 2 labels" in me.board
+    me.does("label", name="服务")
+    assert labelling.book(lines.path, "labels").last(0).value == ["价格"] and labelling.book(lines.path, "labels").values() == {}
+    me.does("undo")
+    assert labelling.book(lines.path, "labels").last(0).value == ["服务", "价格"]
+    me.does("done")
+    assert me.row == 1 and "No label applies" in me.board
+    me.does("done")
+    assert labelling.book(lines.path, "labels").values() == {0: ["服务", "价格"], 1: []}
+    made, _ = page.finish(*me.on)
+    assert intake.open_dataset(home.dataset(made)).table().column("labels").to_pylist() == [["服务", "价格"], []]
+    assert workshop.saved(home.dataset(made))["columns"] == {"text": "column_1", "labels": "labels"}
+
+
+def test_suggestions_of_several_labels_are_where_one_begins(home, lines, finished) -> None:
+    said = {0: {"labels": ["好"], "scores": {"好": 0.9, "贵": 0.2}}, 2: {"labels": ["好", "贵"], "scores": {"好": 0.6, "贵": 0.55}}}
+    place = suggesting._place(home, lines.path, finished.id, "unlabelled")
+    place.parent.mkdir(parents=True)
+    write_json(place, {str(row): answer for row, answer in said.items()})
+    me = Person(home, lines, task="multi-label-classification", run=finished.id)
+    assert me.row == 2 and "Take “好, 贵”" in me.board
+    me.does("label", name="贵").does("done")
+    assert me.row == 0 and labelling.book(lines.path, "labels").values() == {2: ["好"]}
