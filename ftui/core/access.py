@@ -68,6 +68,8 @@ class Access:
             self._check_caps(recipe, home, rows)
 
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
+        if recipe.launcher != "local":
+            raise UserError("demo_processes")
         for name in (recipe.model, *(name for step in recipe.data.augment for name in augmentation.models(step))):
             if name not in starters.names() and not name.startswith(RUN):
                 raise UserError("demo_model", model=name, known=", ".join(starters.names()))

@@ -3,7 +3,7 @@
     <home>/
       datasets/<content id>/   source file as it came, data.arrow, card.json
       runs/<run id>/           recipe.yaml, jobs/, checkpoints/, model/, report.json, predictions.parquet, exports/
-        jobs/<job id>/         job.json, events.jsonl, worker.log, heartbeat, stop
+        jobs/<job id>/         job.json, events.jsonl, worker.log, heartbeat, stop, exit
       queue/                   one file for each job that waits for, or holds, a training slot
       synonyms/                users' files of synonyms, by their content
       cache/                   may be deleted at any time
@@ -80,6 +80,11 @@ class Job:
     @property
     def stop(self) -> Path:
         return self.path / "stop"
+
+    @property
+    def exit_code(self) -> Path:
+        """What the first of several processes ended with."""
+        return self.path / "exit"
 
     @property
     def heartbeat(self) -> Path:

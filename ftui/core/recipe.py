@@ -213,6 +213,8 @@ class Recipe(Part):
     training: Training = Training()
     language: Language = Language()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    launcher: Literal["local", "torchrun"] = "local"
+    processes: int = Field(2, ge=2, le=64)  # of torchrun
     retries: int = Field(0, ge=0, le=10)
     distil: Distil | None = None
     prune: Prune | None = None

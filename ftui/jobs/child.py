@@ -16,6 +16,7 @@ from ftui.core.home import Job
 from ftui.core.redaction import redacted
 from ftui.jobs.worker import BAD_INPUT, FAILED, FINISHED, STOPPED
 
+LATER = 5.0  # seconds that others give the first of several processes to tell of an error that all have, before all are ended
 WORK = {
     "train": "ftui.training.run:train",
     "evaluate": "ftui.evaluation.run:evaluate",
@@ -29,9 +30,20 @@ def main(job_dir: str) -> int:
     faulthandler.enable()
     job = Job(Path(job_dir))
     card = job.card()
-    events = ev.Writer(job.events, card["attempt"])
+    rank = int(os.environ.get("RANK", 0))
+    events = ev.Writer(job.events if rank == 0 else Path(os.devnull), card["attempt"])
     die_with_parent()
     limit_memory()
+    code = work(job, card, events)
+    if rank == 0 and "RANK" in os.environ:
+        job.exit_code.write_text(str(code))
+    elif code != FINISHED and rank > 0:
+        time.sleep(LATER)
+    return code
+
+
+def work(job: Job, card: dict, events: ev.Writer) -> int:
+    """Do what the card says; the exit code says how it ended."""
     try:
         module, function = WORK[card["kind"]].split(":")
         finished = getattr(importlib.import_module(module), function)(Context(job, card["options"], events))
@@ -58,11 +70,13 @@ def tell(events: ev.Writer, error: UserError) -> None:
 
 
 def die_with_parent() -> None:
-    """A child without its parent would train unseen: end when the parent is gone."""
-    parent = os.getppid()
+    """A child without its parent would train unseen: end when the parent is gone, or the worker behind a launcher."""
+    import psutil
+
+    parent, worker = os.getppid(), int(os.environ.get("FTUI_WORKER", 0))
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and (not worker or psutil.pid_exists(worker)):
             time.sleep(1)
         os._exit(FAILED)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from ftui.core import events as ev
 from ftui.core import recipe
 from ftui.core.home import Job
-from ftui.jobs import queue
+from ftui.jobs import launching, queue
 
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3  # what the child's exit code says
 GRACE = float(os.environ.get("FTUI_STOP_GRACE", 120))  # seconds from the wish to stop to the kill
@@ -66,10 +66,12 @@ def attempt(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
 
 
 def supervise(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
-    command = [sys.executable, "-m", "ftui.jobs.child", str(job.path)]
+    made = recipe.load(job.run.recipe) if card["kind"] == "train" else None
+    job.exit_code.unlink(missing_ok=True)
+    environment = {"GLIBC_TUNABLES": MALLOC, **os.environ, **launching.environment(made)}
     with open(job.log, "ab") as log:  # a file, not a pipe: nobody has to drain it
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={"GLIBC_TUNABLES": MALLOC, **os.environ}
+            launching.command(job, made), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
         )
     asked = beaten = 0.0
     while child.poll() is None:
@@ -84,6 +86,8 @@ def supervise(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=0.25)
     code = child.returncode
+    if code and job.exit_code.exists():  # a launcher has one code for all failures
+        code = int(job.exit_code.read_text() or code)
     if code == FINISHED and (card["kind"] != "train" or job.run.model.exists()):
         return ev.FINISHED, code
     if code == STOPPED or asked:

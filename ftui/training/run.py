@@ -14,6 +14,7 @@ from ftui import tasks
 from ftui.core import recipe as recipes
 from ftui.core.events import RUNNING
 from ftui.core.home import publish
+from ftui.training import ranks
 
 if TYPE_CHECKING:
     from ftui.core.context import Context
@@ -33,6 +34,7 @@ def train(context: Context) -> bool:
     task = tasks.get(recipe.task)
     settings = recipe.training
     began = time.time()
+    ranks.check(recipe)
     events.state(RUNNING)
     events.progress(phase="preparing", step=0, max_steps=None, epoch=0)
 
@@ -101,7 +103,8 @@ def train(context: Context) -> bool:
         model.enable_input_require_grads()
     model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
     dropout.apply(model)
-    adapters.remember(model, recipe.strategy, run.checkpoints)
+    if ranks.first():
+        adapters.remember(model, recipe.strategy, run.checkpoints)
     trained, total = strategies.trained_share(model)
     learning_rate = recipe.learning_rate(total)
     events.log(
@@ -143,7 +146,7 @@ def train(context: Context) -> bool:
     collate = task.collator(tokenizer)
     try:
         cached = None
-        if not distil and not speaks:  # a teacher's rows are learned from as they are, a language model is measured on others first
+        if not distil and not speaks and ranks.count() == 1:  # a teacher's rows are learned from as they are, a language model is measured on others first
             cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
     except Stopped:
         return False
@@ -162,7 +165,7 @@ def train(context: Context) -> bool:
         num_train_epochs=epochs,
         max_steps=settings.max_steps if settings.max_steps > 0 else -1,
         learning_rate=learning_rate,
-        per_device_train_batch_size=rows_per_step,  # computed in parts: microbatches.py
+        per_device_train_batch_size=rows_per_step // ranks.count(),  # computed in parts: microbatches.py
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_steps if settings.warmup_steps < 1 else int(settings.warmup_steps),
@@ -191,7 +194,7 @@ def train(context: Context) -> bool:
         seed=settings.seed,
         label_names=["labels"],
     )
-    callbacks: list[Any] = [Reporter(events, context.should_stop, rows_per_step)]
+    callbacks: list[Any] = [Reporter(events, lambda: ranks.any_of(context.should_stop()), rows_per_step)]
     if isinstance(recipe.strategy, recipes.Gradual):
         callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
     if hasattr(task, "talk") and validated and recipe.language.samples != 0:
@@ -231,19 +234,22 @@ def train(context: Context) -> bool:
     )
     watch = Watch(trainer, cached)
     trainer.add_callback(watch)
-    checkpoint = last_checkpoint(run.checkpoints)
+    with arguments.main_process_first(local=False):  # it may have to remove half of one
+        checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
     trainer.remove_callback(transformers.PrinterCallback)
     try:
-        before = language.before(trainer, task, splits, recipe.language, max_length, run.checkpoints, events, alive) if speaks else None
+        before = language.before(trainer, task, splits, recipe.language, max_length, run.checkpoints, events, alive) if speaks and ranks.first() else None
         events.log("training_starts", steps=steps, epochs=epochs)
         if recovers:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Stopped:
         return False
-    if context.should_stop():
+    if ranks.any_of(context.should_stop()):
         return False
+    if not ranks.first():
+        return True
     state = trainer.state
     if settings.early_stopping_patience and state.global_step < state.max_steps:
         events.log("stopped_early", step=state.global_step, patience=settings.early_stopping_patience)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ftui.core import recipe as r
 from ftui.core.errors import UserError
+from ftui.training import ranks
 
 if TYPE_CHECKING:
     from torch.nn import Parameter
@@ -45,7 +45,7 @@ def gradual(model: PreTrainedModel, strategy: r.Gradual) -> PreTrainedModel:
     """The head and the uppermost layers first, more with every epoch (Howard and Ruder, 2018): thawing.py."""
     if not layers(model):
         raise UserError("too_few_layers", n=1, layers=0)
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:  # what they exchange is fixed when they begin
+    if ranks.count() > 1:  # what they exchange is fixed when they begin
         raise UserError("gradual_processes")
     return model
 

@@ -56,6 +56,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "text": ("training.max_length", "data.seed", "data.keep_together", "data.validation_path", "data.test_path"),
     "precision": (
         "device",
+        "launcher",
+        "processes",
         "training.bf16",
         "training.fp16",
         "training.gradient_checkpointing",
@@ -178,6 +180,7 @@ def values(made: Recipe) -> dict[str, Any]:
     """
     known = fields()
     plain = {"version": made.version, "task": made.task, "model": made.model, "device": made.device, "retries": made.retries}
+    plain |= {"launcher": made.launcher, "processes": made.processes}
     for part in ("strategy", *PARTS, "distil", "prune"):
         if getattr(made, part) is not None:
             plain |= {f"{part}.{name}": value for name, value in getattr(made, part).model_dump().items()}
