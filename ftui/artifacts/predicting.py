@@ -60,6 +60,7 @@ class Predictor:
         """What the task says of each row of the table, in order."""
         table = cleaning.rewritten(table, self.clean)
         if self.writer:
+            self.writer.reference = self.base() if hasattr(self.task, "PAIRS") else None
             with self._lock:
                 return self.task.scored(table, self.writer, progress)
         return self.task.answers(table, *self.outputs(table, progress), self.labels)

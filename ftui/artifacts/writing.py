@@ -45,9 +45,10 @@ class Stream:
 
 class Writer:
     """One language model with its tokenizer. `lock`: who holds it may compute. `talks`: what it is asked is said to it, rather
-    than gone on with."""
+    than gone on with. `reference`: the model that it is compared with, where that is asked."""
 
     talks = True
+    reference: Writer | None = None
 
     def __init__(self, model: Any, tokenizer: Any, settings: Language, max_length: int, lock: threading.Lock):
         self.model, self.tokenizer, self.settings, self.max_length, self.lock = model, tokenizer, settings, max_length, lock

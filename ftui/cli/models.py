@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -226,6 +227,7 @@ def serve(
     options = {"host": host, "port": port, "artifact": form, "root_path": root_path}
     job = jobs.start(first, "serve", {**options, "others": [[run.id, form] for run, form in others]})
     told = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Docker and systemd end it
     try:
         while (state := jobs.state(job)) not in ev.TERMINAL:
             ready = ev.last(ev.read(job.events)[0], "ready")

@@ -198,6 +198,7 @@ class Language(Part):
     samples: int | None = Field(None, ge=0, le=1000)  # rows of a split whose answers are written out; null: as suits the task
     max_new_tokens: int = Field(64, ge=1, le=4096)  # of each of them
     num_beams: int = Field(1, ge=1, le=32)  # 1: always the likeliest token
+    beta: FiniteFloat = Field(0.1, gt=0, le=10)  # of preferences: how dear it is to move away from the model that it began as
     mlm_probability: FiniteFloat = Field(0.15, gt=0, lt=1)  # share of the tokens that are hidden and guessed
 
 
@@ -205,7 +206,7 @@ class Recipe(Part):
     version: Literal[1] = 1
     task: Literal[
         "text-classification", "token-classification", "question-answering", "multi-label-classification", "text-regression",
-        "text-generation", "text2text-generation", "fill-mask",
+        "text-generation", "text2text-generation", "fill-mask", "preference-tuning",
     ] = "text-classification"  # fmt: skip
     model: str = Field("starter-encoder", min_length=1)
     data: Data
@@ -231,6 +232,8 @@ class Recipe(Part):
         """The number of epochs, `auto` resolved for so many training rows: few rows are seen more often."""
         if self.training.num_train_epochs != "auto":
             return self.training.num_train_epochs
+        if self.task == "preference-tuning":  # soon learned by heart
+            return 3.0
         if rows < 500 and self.task == "text2text-generation":  # to write whole sentences takes longer
             return 25.0
         return 10.0 if rows < 500 else 5.0 if rows < 3000 else 3.0
@@ -247,7 +250,7 @@ class Recipe(Part):
         """The learning rate, `auto` resolved for a model with so many parameters: small models bear larger steps."""
         if self.training.learning_rate != "auto":
             return self.training.learning_rate
-        rate = LEARNING_RATES[self.strategy.name]
+        rate = LEARNING_RATES[self.strategy.name] / (10.0 if self.task == "preference-tuning" else 1.0)
         if parameters >= 15_000_000 or self.strategy.name not in ("full", "gradual", "last_n"):
             return rate
         return rate * (20.0 if self.task == "text2text-generation" else 8.0)  # T5 bears the largest

@@ -114,10 +114,15 @@ def _followed(table: pa.Table, step: Part) -> Outcome:
 
 
 def _each_message(table: pa.Table, step: Part, function: Callable[[str], str]) -> Outcome:
-    after = conversations.rewritten(table.column(TALK), function)
-    filled = np.fromiter((row is not None for row in after.to_pylist()), bool, len(after))
-    changed = _different(table.column(TALK), after)
-    made = table.set_column(table.column_names.index(TALK), TALK, after)
+    columns = {TALK: conversations.rewritten(table.column(TALK), function)}
+    for role in text_roles(table):  # the worse answer
+        texts = [function(text) for text in table.column(role).to_pylist()]
+        columns[role] = pa.chunked_array([pa.array([text if text.strip() else None for text in texts], pa.string())])
+    filled, changed, made = np.ones(len(table), bool), np.zeros(len(table), bool), table
+    for role, after in columns.items():
+        filled &= np.fromiter((row is not None for row in after.to_pylist()), bool, len(after))
+        changed |= _different(table.column(role), after)
+        made = made.set_column(made.column_names.index(role), role, after)
     return Outcome(step, made.filter(pa.array(filled)), _rows(table, changed & filled), _rows(table, ~filled))
 
 

@@ -26,7 +26,7 @@ SPEAKERS = {
 _KEYS = (("role", "content"), ("from", "value"), ("role", "text"), ("speaker", "text"))
 
 Mended = dict[str, int]
-DROPPED = ("one_sided", "answers_empty")  # for which a whole conversation is left out
+DROPPED = ("one_sided", "answers_empty", "no_pair")  # for which a whole conversation is left out
 
 
 def parsed(cell: object) -> list[tuple[str, str]] | None:
@@ -86,6 +86,30 @@ def from_parts(
         whole = "\n".join(part for part in (question, extra) if part and part.strip())
         found.append([*turns, ("user", whole), ("assistant", answer or "")] if whole or answer else [])
     return _mended(found)
+
+
+def from_pairs(
+    asked: Sequence[object], more: Sequence[str | None], better: Sequence[object], worse: Sequence[object], system: Sequence[str | None], history: Sequence[object]
+) -> tuple[pa.Array, pa.Array, Mended]:
+    """(conversations that end with the better answer, the worse answers, what had to be mended). What is asked, and either
+    answer, may be a text or a conversation. Rows without two different answers are None."""
+    counts: Counter[str] = Counter()
+    talks, others = [], []
+    for question, extra, good, bad, told, before in zip(asked, more, better, worse, system, history, strict=True):
+        turns = [("system", told)] if told and told.strip() else []
+        for pair in _pairs(before):
+            turns += [("user", pair[0]), ("assistant", pair[1])]
+        whole = [("user", "\n".join(part for part in (_words(question), extra) if part and part.strip()))]
+        ending = parsed(good) or [("assistant", _words(good))]
+        turns += [] if len(ending) > 1 and any(SPEAKERS.get(who) == USER for who, _ in ending) else parsed(question) or whole
+        made = _alternating(turns + ending, counts)
+        refused = (parsed(bad) or [("", _words(bad))])[-1][1].strip()
+        if made and (not refused or refused == made[-1]["content"]):
+            counts["no_pair"] += 1
+            made = None
+        talks.append(made)
+        others.append(refused if made else None)
+    return pa.array(talks, TYPE), pa.array(others, pa.string()), dict(counts)
 
 
 def _pairs(cell: object) -> list[tuple[str, str]]:

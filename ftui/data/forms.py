@@ -78,6 +78,21 @@ def _instructed(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.
     return {"messages": found}, mended
 
 
+def _preferred(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    def part(*names: str) -> list:
+        column = next((columns[name] for name in names if name in columns), None)
+        return [None] * len(table) if column is None else table.column(column).to_pylist()
+
+    better, worse = part("chosen"), part("rejected")
+    if "ranked" in columns:
+        listed = [[text for text in cell or [] if text and str(text).strip()] for cell in part("ranked")]
+        better, worse = ([texts[place] if len(texts) > 1 else None for texts in listed] for place in (0, -1))
+    texts, other, mended = conversations.from_pairs(part("instruction", "prompt"), part("input"), better, worse, part("system"), part("history"))
+    if "ranked" in columns:  # one answer alone is no pair rather than an empty one
+        mended["no_pair"] = mended.get("no_pair", 0) + mended.pop("answers_empty", 0)
+    return {"messages": texts, "rejected": other}, mended
+
+
 def _plain(table: pa.Table, columns: dict[str, str]) -> tuple[dict[str, pa.Array], dict[str, int]]:
     return {"messages": conversations.from_texts(values.strings(table.column(columns["text"]).combine_chunks()).to_pylist())}, {}
 
@@ -88,6 +103,11 @@ FORMS: dict[tuple[str, ...], dict[tuple[str, ...], Read]] = {
     ("question", "context", "answers"): {("question", "context", "answers"): _asked},
     ("text", "labels", "text_pair"): {("text", "labels", "text_pair"): _several, ("text", "flags", "text_pair"): _flagged},
     ("text", "number", "text_pair"): {("text", "number", "text_pair"): _measured},
+    ("messages", "rejected"): {
+        ("prompt", "chosen", "rejected", "system"): _preferred,
+        ("chosen", "rejected", "system"): _preferred,
+        ("instruction", "ranked", "input", "system", "history"): _preferred,
+    },
     ("messages",): {
         ("messages",): _talked,
         ("instruction", "output", "input", "system", "history"): _instructed,
@@ -102,6 +122,7 @@ TASKS = {  # whose roles they are
     ("question", "context", "answers"): "question-answering",
     ("text", "labels", "text_pair"): "multi-label-classification",
     ("text", "number", "text_pair"): "text-regression",
+    ("messages", "rejected"): "preference-tuning",
     ("messages",): "text-generation",
     ("source", "target"): "text2text-generation",
 }
@@ -210,6 +231,8 @@ _NAMES = {
     "input": [{"input", "输入"}],
     "history": [{"history", "历史"}],
     "system": [{"system", "system_prompt", "系统提示"}],
+    "chosen": [{"chosen", "preferred", "better", "优选", "更好", "较好"}],
+    "rejected": [{"rejected", "dispreferred", "worse", "劣选", "更差", "较差"}],
     "prompt": [{"prompt", "question", "query", "提示", "问题", "提问"}],
     "source": [set().union(*names) for names, _ in targets.SOURCES_TARGETS],
 }
@@ -230,7 +253,7 @@ def _fitting(form: tuple[str, ...], sample: pa.Table, named: dict[str, str], mea
     looks = {"tokens": _is_tokens, "ner_tags": _is_tags, "spans": _is_spans, "text": _is_text}
     looks |= {"labels": functools.partial(_is_labels, meant), "number": functools.partial(_is_number, meant), "text_pair": lambda *_: False}
     looks |= {role: functools.partial(_is_called, names) for role, names in _NAMES.items()}
-    looks |= {"messages": _is_talk, "output": _is_said, "completion": _is_said}
+    looks |= {"messages": _is_talk, "output": _is_said, "completion": _is_said, "ranked": _is_ranked}
     looks |= dict.fromkeys(("source", "target"), lambda *_: False)  # found together
     found = dict(named)
     pair = roles.pair(sample.column_names) if "text_pair" in form and "text" not in found else None
@@ -297,6 +320,14 @@ def _is_said(name: str, column: pa.ChunkedArray) -> bool:
         return False
     said = [text for text in column.to_pylist() if text]
     return len(set(said)) > len(said) / 2
+
+
+def _is_ranked(name: str, column: pa.ChunkedArray) -> bool:
+    """A column of several answers in a cell, the best first."""
+    if roles.strength(name, _SAID) < 2 or not _is_list(column) or not pa.types.is_string(column.type.value_type):
+        return False
+    cells = [cell for cell in column.to_pylist() if cell]
+    return bool(cells) and sum(len(cell) > 1 for cell in cells) >= SHARE * len(cells)
 
 
 def _is_talk(name: str, column: pa.ChunkedArray) -> bool:

@@ -80,9 +80,10 @@ def usable(
     table = dataset.table()
     columns = find_columns(table, named, roles, dataset.card()["name"])
     made, dropped = filled(table, columns, roles)
-    if len(table) and not len(made) and sum(dropped[reason] for reason in conversations.DROPPED):
+    if len(table) and not len(made):
         reasons = {lang: " ".join(languages.log(f"dropped_{reason}", lang, rows=n) for reason, n in (+dropped).items()) for lang in languages.LANGUAGES}
-        raise UserError("no_conversations", name=dataset.card()["name"], reasons=reasons)
+        code = "no_conversations" if sum(dropped[reason] for reason in conversations.DROPPED) else "no_usable_rows"
+        raise UserError(code, name=dataset.card()["name"], reasons=reasons)
     return made, columns, dropped
 
 

@@ -47,6 +47,9 @@ What only some of them have:
     PLAIN                                          the role of texts that nobody says to anybody: who has learned from them goes
                                                    on with a text and is not talked to
     TEXTS                                          columns of encoded rows that are texts, where it is not input_ids alone
+    WATCHED                                        metrics that are known during training, where these are others
+    PAIRS                                          rows hold two answers each; `loss` is then of margins, and `scored` compares
+                                                   with writer.reference where there is one
     learning_collator(tokenizer, settings)         where rows are learned from in another way than they are measured
     SAMPLES                                        rows that are written out for the report, where the recipe does not say
 """
@@ -66,6 +69,7 @@ TASKS = {
     "text-generation": "ftui.tasks.text_generation",
     "text2text-generation": "ftui.tasks.text2text",
     "fill-mask": "ftui.tasks.fill_mask",
+    "preference-tuning": "ftui.tasks.preference",
 }
 
 
@@ -104,4 +108,4 @@ def starter(name: str) -> str:
 
 def watched(task: ModuleType) -> tuple[str, ...]:
     """The metrics that are known during training, by which the best checkpoint may be chosen."""
-    return ("loss", "perplexity") if speaks(task) else ("loss", *task.METRICS)
+    return getattr(task, "WATCHED", ("loss", "perplexity") if speaks(task) else ("loss", *task.METRICS))

@@ -78,6 +78,7 @@ def train(context: Context) -> bool:
         first_token,
         language,
         models,
+        preferring,
         pruning,
         rates,
         strategies,
@@ -145,6 +146,9 @@ def train(context: Context) -> bool:
         model.to(device)
     collate = task.collator(tokenizer)
     try:
+        if hasattr(task, "PAIRS"):
+            events.log("reference")
+            encoded = {name: preferring.with_reference(rows, model, tokenizer, recipe.language, max_length, alive) for name, rows in encoded.items()}
         cached = None
         if not distil and not speaks and ranks.count() == 1:  # a teacher's rows are learned from as they are, a language model is measured on others first
             cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
@@ -203,10 +207,13 @@ def train(context: Context) -> bool:
     if zeros:
         callbacks.append(zeros)
     learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
-    used = None if zeros or settings.fp16 or learn else used_tokens.apply(model, encoded["train"])
+    pairs = hasattr(task, "PAIRS")
+    used = None if zeros or settings.fp16 or learn or pairs else used_tokens.apply(model, encoded["train"])
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
     kind: Any = functools.partial(language.LanguageTrainer, shifted=task.SHIFTED) if speaks else GroupedTrainer
+    if pairs:
+        kind = functools.partial(preferring.PairTrainer, shifted=task.SHIFTED, beta=recipe.language.beta)
     loss: Any = functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels))
     if distil:
         teaching = distilling.ask(distil, run.home, learned["train"], encoded["train"], labels, device, events)

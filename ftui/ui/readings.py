@@ -16,6 +16,7 @@ from ftui.core import languages
 from ftui.core.recipe import Recipe
 
 MOST_ROLES = 5  # of any form
+ASKED = ("tokens", "prompt", "instruction", "input", "system", "history")  # parts of forms that are read rather than learned
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def controls(reading: Reading, names: list[str], lang: str) -> list:
 def arrow(reading: Reading) -> str:
     """What is learned from what, in short: `question + context → answers`."""
     inputs = tasks.inputs(tasks.get(reading.task), reading.columns)
-    read = [c for role, c in reading.columns.items() if role in inputs or role == "tokens"]
+    read = [c for role, c in reading.columns.items() if role in inputs or role in ASKED]
     told = [c for c in reading.columns.values() if c not in read]
     return " → ".join(" + ".join(part) for part in (read, told) if part) or "?"
 

@@ -28,6 +28,7 @@ SAMPLES = {  # kind -> a file in Chinese, and one in English
     "token-classification": ("zh_entities.jsonl", "en_entities.conll"),
     "question-answering": ("zh_questions.json", "en_questions.csv"),
     "text-generation": ("zh_chat.jsonl", "en_chat.jsonl"),
+    "preference-tuning": ("zh_preferences.jsonl", "en_preferences.jsonl"),
     "text2text-generation": ("zh_tickets.csv", "en_tickets.csv"),
     "fill-mask": ("zh_tea.txt", "en_bees.txt"),
 }

@@ -18,7 +18,10 @@ BAD = {  # what every row is; the code; what the sentence says in either languag
     "empty answers": ({"messages": [USER, EMPTY]}, "no_conversations", "an empty answer", "回答为空"),
     "others speak": ({"messages": [OTHER, OTHER]}, "no_conversations", "neither system, user nor assistant", "既不属于"),
     "no list": ({"messages": "hello"}, "conversation_unreadable", "row 1", "第 1 行"),
+    "the same answer twice": ({"prompt": "hi", "chosen": "a", "rejected": "a"}, "no_conversations", "two different answers", "两个不同回答"),
+    "one answer alone": ({"instruction": "hi", "output": ["a"]}, "no_conversations", "two different answers", "两个不同回答"),
 }
+FORMS = {"messages": ("text-generation", {}), "prompt": ("preference-tuning", {"chosen": "chosen", "rejected": "rejected"}), "instruction": ("preference-tuning", {"ranked": "output"})}
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -27,13 +30,14 @@ def test_what_is_wrong_is_said_in_one_sentence(kind, home, refused, tmp_path):
     path = tmp_path / "talk.jsonl"
     path.write_text("".join(json.dumps(row | {"n": i}, ensure_ascii=False) + "\n" for i in range(20)), encoding="utf-8")
     recipe = tmp_path / "recipe.yaml"
-    data = {"path": str(path), "columns": {"messages": "messages"}}
-    recipe.write_text(yaml.safe_dump({"task": "text-generation", "model": "starter-lm", "data": data}), encoding="utf-8")
+    first = next(iter(row))
+    task, columns = FORMS[first][0], {first: first} | FORMS[first][1]
+    recipe.write_text(yaml.safe_dump({"task": task, "model": "starter-lm", "data": {"path": str(path), "columns": columns}}), encoding="utf-8")
     told = refused("train", recipe)
     for lang, sentence in zip(languages.LANGUAGES, said, strict=True):
         assert sentence in told[lang]
         folder = intake.import_file(path, home).path
-        reading = readings.written(folder.name, readings.Reading("text-generation", ("messages",), {"messages": "messages"}))
+        reading = readings.written(folder.name, readings.of(task, columns))
         assert "".join(sentence.split()) in words(workshop.inspect(home, lang, folder.name, reading, "{}")[0])
 
 

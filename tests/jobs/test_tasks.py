@@ -80,7 +80,7 @@ def shows_it(home: Home, run, inputs: tuple[str, ...]) -> None:
     assert view.visible and first.visible and second.visible == (len(inputs) > 1) == (not lines.visible)
     picked = re.search(r'data-pick="([^"]+)"', examples)[1]
     texts = playground_tab.pick(home, "en", html.unescape(picked))
-    assert all(texts[: len(inputs)]) and (inputs[-1] in snippets or inputs == ("source",) or "/v1/completions" in snippets)
+    assert all(texts[: len(inputs)]) and (inputs[-1] in snippets or inputs == ("source",) or "/v1/" in snippets)
     source = run.home.path / "in.csv"
     source.write_text(",".join(inputs) + "\n" + ",".join("a" for _ in inputs) + "\n")
     _, *columns, start, preview, output = many.look(home, "en", run.id, str(source))

@@ -26,6 +26,7 @@ VIEWS = {
     "text-generation": "ftui.ui.task_views.writing",
     "text2text-generation": "ftui.ui.task_views.targets",
     "fill-mask": "ftui.ui.task_views.gaps",
+    "preference-tuning": "ftui.ui.task_views.preferences",
 }
 
 
