@@ -153,7 +153,7 @@ IDS = "text,label\n" + "".join(f"text number {i},{i}\n" for i in range(40))
         ({"main": reviews(30), "columns": {"text": "情感标签", "label": "情感标签"}}, "column_twice", "情感标签"),
         ({"main": "en,zh\n" + "".join(f"sentence {i},句子 {i}\n" for i in range(9))}, "column_not_guessed", "en, zh"),
         ({"main": "text,label\ngood,1\nbad,0\n"}, "too_few_rows", "2"),
-        ({"main": "text,label\n,1\n,0\ngood,\n"}, "too_few_rows", "0"),
+        ({"main": "text,label\n,1\n,0\ngood,\n"}, "no_usable_rows", "path.csv"),
         ({"main": reviews(30), "test": reviews(9, "text,label")}, "column_missing", "test_path.csv"),
         ({"main": reviews(30), "validation": "评论内容,情感标签\n好,未知\n"}, "own_split_empty", "validation"),
         ({"main": "text,label\n"}, "file_no_rows", "path.csv"),
