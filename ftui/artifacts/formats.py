@@ -238,8 +238,11 @@ def _traceable(run: Run, folder: Path) -> tuple[Any, dict]:
     import torch
     from transformers import AutoTokenizer
 
+    from ftui.training import first_token
+
     card = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))
     model = _model(run)
+    first_token.apply(model)  # a smaller graph with the same answers
     tokenizer = AutoTokenizer.from_pretrained(run.model, trust_remote_code=False)
     rows = [{"input_ids": ids, "attention_mask": [1] * len(ids)} for ids in ([0] * 12, [0] * 7)]
     if "token_type_ids" in tokenizer.model_input_names:

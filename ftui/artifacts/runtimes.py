@@ -50,7 +50,10 @@ def adapter(folder: Path, card: dict, task: Any, device: str) -> Runner:
 def _eager(model: Any, device: str) -> Runner:
     import torch
 
+    from ftui.training import first_token
+
     model = model.to(device).eval()
+    first_token.apply(model)  # the same answers with less to compute
 
     def run(batch: Any) -> list[np.ndarray]:
         with torch.inference_mode():
