@@ -111,7 +111,7 @@ def _ftui(home: Path, *arguments: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a CSV with text and label [default: zh_sentiment_reviews of $FTUI_TEST_DATA]")
-    parser.add_argument("--artefacts", nargs="*", default=["model", "onnx-int8"])
+    parser.add_argument("--artefacts", nargs="*", default=["model", "onnx", "onnx-int8"])
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rounds", type=int, default=1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from ftui.artifacts import exporting, model_card
+from ftui.artifacts import exporting, model_card, using
 from ftui.core.errors import UserError
 from ftui.core.home import Run, write_json
 
@@ -117,7 +117,7 @@ def _without_paths(folder: Path) -> None:
         for path in folder.rglob(file):
             card = json.loads(path.read_text(encoding="utf-8"))
             if card.get(field):
-                write_json(path, {**card, field: model_card.base_name(card[field])})
+                write_json(path, {**card, field: using.base_name(card[field])})
 
 
 def _compose() -> dict:

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from ftui import __version__, tasks
-from ftui.artifacts import exporting
+from ftui.artifacts import exporting, using
+from ftui.artifacts.using import base_name
 from ftui.core import languages, starters
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
@@ -33,11 +34,6 @@ def title(run: Run) -> str:
     """The run's name, else its data and base model."""
     recipe = recipes.load(run.recipe)
     return " ".join((run.about()["name"] or f"{_data(run, recipe.data.path)['name'].rsplit('.', 1)[0]} · {base_name(recipe.model)}").split())
-
-
-def base_name(model: str) -> str:
-    """The base model's name; of a folder of this machine the last part alone."""
-    return Path(model).name if model.startswith(("/", ".", "~")) else model
 
 
 def _data(run: Run, path: str) -> dict[str, Any]:
@@ -121,7 +117,7 @@ def _body(facts: dict[str, Any], lang: str) -> str:
     limits.append(t("card_limits_length", length=card["max_length"]))
     limits.append(t("card_limits_bias"))
     parts += [f"## {t('card_limits')}", "\n".join(f"- {limit}" for limit in limits)]
-    parts += [f"## {t('card_use')}", _use(facts)]
+    parts += [f"## {t('card_use')}", _use(facts, t("serving_example"))]
     licence = facts["licence"]
     parts += [f"## {t('card_licence')}", t("card_licence_base", licence=licence) if licence else t("card_licence_unknown")]
     return "\n\n".join(parts)
@@ -140,14 +136,10 @@ def _table(facts: dict[str, Any], t: Any) -> str:
     return "\n".join(lines)
 
 
-def _use(facts: dict[str, Any]) -> str:
-    """How this form is loaded without ftui, and served with it."""
-    name, loader = facts["name"], tasks.get(facts["recipe"].task).MODEL
-    serve = f"python -m ftui serve {facts['run'].id}" + ("" if name == "model" else f" --artefact {name}")
-    if name in ("model", "safetensors") and facts["recipe"].ensemble is None:
-        code = (
-            f"from transformers import AutoTokenizer, {loader}\n\n"
-            f'tokenizer = AutoTokenizer.from_pretrained("folder")\nmodel = {loader}.from_pretrained("folder")'
-        )
-        return f"```python\n{code}\n```\n\n```sh\n{serve}\n```"
-    return f"```sh\n{serve}\n```"
+def _use(facts: dict[str, Any], text: str) -> str:
+    """How this form is used without ftui, and served with it."""
+    run, name = facts["run"], facts["name"]
+    serve = f"python -m ftui serve {run.id}" + ("" if name == "model" else f" --artefact {name}")
+    code = using.code(run, name, text, ".")
+    alone = f"```sh\npip install {using.packages(name)}\n```\n\n```python\n{code}\n```\n\n" if code else ""
+    return f"{alone}```sh\n{serve}\n```"

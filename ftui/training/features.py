@@ -41,7 +41,8 @@ LAYERS = {
     "modernbert": "layers",
 }
 LARGEST = 4_000_000_000  # bytes of all states that are kept
-TOKENS = 4096  # at a time, when they are computed
+TOKENS = {"cpu": 1024}  # at a time, when they are computed: what a CPU's caches hold
+MANY_TOKENS = 8192  # elsewhere
 NOT_OF_STATES = ("id2label", "label2id", "problem_type", "_name_or_path", "architectures", "dtype", "classifier_dropout")
 
 
@@ -78,12 +79,12 @@ class Features:
         made = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
         for parameter, depth in depths(self.model):
             if depth and not parameter.requires_grad:
-                made.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+                made.update(parameter.detach().cpu().contiguous().view(-1).numpy())
         table = rows.with_format("arrow")[:]
         for name in ("input_ids", "token_type_ids"):
             if name in table.column_names:
-                made.update(pc.list_value_length(table[name]).to_numpy().tobytes())
-                made.update(pc.list_flatten(table[name]).to_numpy().tobytes())
+                made.update(pc.list_value_length(table[name]).to_numpy())
+                made.update(pc.list_flatten(table[name]).to_numpy())
         return made.hexdigest()[:32]
 
     def add(self, rows: datasets.Dataset, folder: Path, collate: Callable, alive: Callable[[], None]) -> tuple[Any, bool]:
@@ -133,7 +134,7 @@ class Features:
         self.model.eval()
         try:
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                for batch in TokenBatches(lengths, max(TOKENS, lengths[0])):
+                for batch in TokenBatches(lengths, max(TOKENS.get(device.type, MANY_TOKENS), lengths[0])):
                     alive()
                     mine = [order[i] for i in batch]
                     inputs = collate([rows[row] for row in mine])
@@ -156,6 +157,14 @@ class Features:
             self.model.base_model.embeddings_project.forward = lambda states: states
         for layer in itertools.islice(self.layers, self.below):
             layer.forward = lambda states, *_, **__: states
+            layer.train = lambda mode=True, layer=layer: layer  # nothing in it to be told at every step
+        learning = [p for p in self.model.parameters() if p.requires_grad]
+
+        def zero_grad(*_: Any, **__: Any) -> None:
+            for parameter in learning:
+                parameter.grad = None
+
+        self.model.zero_grad = zero_grad
 
     def feed(self, states: Any) -> None:
         """(B, T, H) states for the next passes through the model."""

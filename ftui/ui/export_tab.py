@@ -17,7 +17,7 @@ from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
-from ftui.ui import artefact_names, charts, pieces, pushing, serving, smaller
+from ftui.ui import artefact_names, charts, elsewhere, pieces, pushing, serving, smaller
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
 
 NEVER = "—"  # not measured
@@ -175,19 +175,18 @@ def build(page: Page) -> View:
     timer = gr.Timer(1.0, active=False)
     nothing = html(pieces.empty("⇩", t("export_empty_title"), t("export_empty_text")), elem_id="export-empty")
     with gr.Column(visible=False, elem_id="export-view") as content:
-        found = html(elem_id="artefacts")
-        notice = html(elem_id="export-notice")
-        plot = chart(t("artefact_plot"), t("artefact_plot_note"), t("artefact_plot_later"), elem_id="artefact-plot")
         with gr.Column(elem_classes=["sheet"]):
-            html(pieces.heading(t("download_title"), t("download_note")))
+            html(pieces.heading(t("elsewhere_title"), t("elsewhere_note")))
             with gr.Row(elem_classes=["row-bottom"]):
                 which = gr.Dropdown([], label=t("artefact"), elem_id="artefact", min_width=200)
                 kinds = [(t("bundle_" + kind), kind) for kind in bundles.KINDS]
                 kind = gr.Dropdown(kinds, value="zip", label=t("bundle_kind"), elem_id="bundle-kind", min_width=200)
-                zip_button = gr.Button(
-                    t("download_zip"), variant="primary", elem_id="download-zip", elem_classes=["fit"]
-                )
+                zip_button = gr.Button(t("download_zip"), variant="primary", elem_id="download-zip", elem_classes=["fit"])
                 page.offer(zip_button, pack, [page.run, which, kind])
+            how = html(elem_id="elsewhere")
+        found = html(elem_id="artefacts")
+        notice = html(elem_id="export-notice")
+        plot = chart(t("artefact_plot"), t("artefact_plot_note"), t("artefact_plot_later"), elem_id="artefact-plot")
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("make_title"), t("make_note")))
             buttons = {}
@@ -208,13 +207,19 @@ def build(page: Page) -> View:
     for format, button in buttons.items():
         button.click(page.bind(make), [page.run, gr.State(format)], [notice, timer], **QUIET)
     back.click(lambda: go_to("tune"), [], [page.tabs], **QUIET)
+    for choice in (which, kind):
+        choice.change(page.bind(elsewhere.how), [page.run, which, kind], [how], **QUIET)
 
     def show_all(home: Home, lang: str, run_id: str) -> tuple:
         return (*show(home, lang, run_id), *served.handler(home, lang, run_id), *pushed.handler(home, lang, run_id))
 
-    def show_both(home: Home, lang: str, run_id: str) -> tuple:
-        return (*show_all(home, lang, run_id), *smaller.show(home, lang, run_id))
+    def show_both(home: Home, lang: str, run_id: str, way: str) -> tuple:
+        """All of it; how it is used elsewhere is said for what `show` offers first."""
+        run = find_run(home, run_id)
+        there = run is not None and run.model.exists()
+        text = elsewhere.how(home, lang, run_id, next(reversed(exporting.found(run))), way) if there else ""
+        return (*show_all(home, lang, run_id), *smaller.show(home, lang, run_id), text)
 
     everything = [*outputs, *served.outputs, *pushed.outputs]
     timer.tick(page.bind(show_all), [page.run], everything, trigger_mode="once", **QUIET)
-    return View(show_both, [page.run], [*everything, *smaller_part.outputs])
+    return View(show_both, [page.run, kind], [*everything, *smaller_part.outputs, how])

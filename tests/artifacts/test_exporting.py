@@ -1,5 +1,6 @@
 """Every format on its whole way: made by the command line, measured, asked, served."""
 
+import ast
 import csv
 import json
 import threading
@@ -9,10 +10,11 @@ import pytest
 import uvicorn
 
 from ftui import jobs
-from ftui.artifacts import exporting, measuring
+from ftui.artifacts import exporting, measuring, using
 from ftui.artifacts.predicting import Predictor
 from ftui.cli import models
 from ftui.core import events as ev
+from ftui.core import recipe as recipes
 from ftui.core.context import Context
 from ftui.core.errors import UserError
 from ftui.core.home import disk_use
@@ -73,6 +75,18 @@ def test_each_format_has_its_files_and_was_measured(trained, made):
         assert card["within"] is True
     base = exporting.card_of(trained["run"], "model")
     assert base["agreement"] == 1 and base["largest_difference"] == 0
+
+
+@pytest.mark.parametrize("form", ["model", *FILES])
+def test_the_code_that_is_shown_runs_as_it_stands_and_answers_as_the_model_does(trained, made, source, form, capsys, monkeypatch):
+    run = trained["run"]
+    monkeypatch.chdir(exporting.folder_of(run, form))
+    code = using.code(run, form, TEXTS[0]["text"], ".")
+    base = recipes.load(run.recipe).model
+    exec(compile(code.replace('"toy-bert"', repr(base)), form, "exec"), {})
+    said = ast.literal_eval(capsys.readouterr().out.strip().splitlines()[-1])
+    scores = said if isinstance(said, dict) else {one["label"]: one["score"] for one in said[0]}
+    assert scores == pytest.approx(source[0]["scores"], abs=1e-4 if exporting.FORMATS.get(form, exporting.FORMATS["onnx"]).most_difference else 0.1)
 
 
 @pytest.mark.parametrize("form", list(FILES))
