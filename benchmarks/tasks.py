@@ -3,7 +3,8 @@
     python benchmarks/tasks.py [NAME ...] [--minutes 8] [--home DIR] [--kept FILE] [--rows N] [--readme]
 
 One row for each of ROWS (`make bench-tasks` makes all, one seed each). What has been measured is kept in `--kept`, so that the
-table can be made in several goes; nothing new begins after --minutes. "Before" is the model before tuning where it can do the
+table can be made in several goes; nothing new begins after --minutes, and a training that this command has left behind is
+gone on with. "Before" is the model before tuning where it can do the
 task at all (language models), else the simple model that the report compares with (TF-IDF, gazetteer ...). The time is that
 of the processors in the whole job, evaluation included: on a busy machine the clock says nothing. --readme puts the rows that
 there are into both READMEs.
@@ -118,8 +119,8 @@ def recipe(name: str, row: Row, folder: Path, rows: int):
     return recipes.build({"task": row.task, "model": model, "data": data, **row.sections})
 
 
-def spent(job) -> float:
-    """Seconds that the processors have worked for a job, when it is at its end."""
+def spent(job) -> float | None:
+    """Seconds that the processors have worked for a job, when it is at its end; None where it was there already."""
     import psutil
 
     from ftui import jobs
@@ -127,14 +128,15 @@ def spent(job) -> float:
 
     times: dict[int, float] = {}
     while jobs.state(job) not in ev.TERMINAL:
-        for process in psutil.Process().children(recursive=True):
-            try:
+        try:
+            worker = psutil.Process(job.card().get("pid"))
+            for process in (worker, *worker.children(recursive=True)):
                 used = process.cpu_times()
-            except psutil.Error:  # it has just ended
-                continue
-            times[process.pid] = used.user + used.system
+                times[process.pid] = used.user + used.system
+        except psutil.Error:  # it has just ended
+            pass
         time.sleep(1)
-    return sum(times.values())
+    return sum(times.values()) if times else None
 
 
 def measured(name: str, row: Row, home, rows: int) -> dict:
@@ -143,10 +145,16 @@ def measured(name: str, row: Row, home, rows: int) -> dict:
     from ftui import jobs
     from ftui.core import events as ev
 
-    with tempfile.TemporaryDirectory() as folder:
-        run = jobs.start_training(recipe(name, row, Path(folder), rows), home)
-        seconds = spent(run.training())
-        job = finished(run.training())
+    started = home.path / f"started-{name}-{rows}"
+    alive = started.exists() and jobs.state(home.run(started.read_text()).training()) not in (ev.FAILED, ev.STOPPED, ev.LOST)
+    if alive:
+        run = home.run(started.read_text())
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            run = jobs.start_training(recipe(name, row, Path(folder), rows), home)
+        started.write_text(run.id)
+    seconds = spent(run.training())
+    job = finished(run.training())
     report, events = json.loads(run.report.read_text(encoding="utf-8")), ev.read(job.events)[0]
     logged = {event["key"]: event["params"] for event in events if event["type"] == "log"}
     test = report["splits"]["test"]
@@ -157,7 +165,7 @@ def measured(name: str, row: Row, home, rows: int) -> dict:
         "learned": logged.get("data_ready", logged.get("texts_ready"))["train"],
         "tested": test["rows"],
         "clock": logged["finished"]["seconds"],
-        "seconds": round(seconds),
+        "seconds": seconds,
     }
 
 
@@ -182,7 +190,7 @@ def line(name: str, found: dict, lang: str) -> str:
 
     against = WORDS[lang]["against"].get(found["against"], found["against"])
     before = f"{told(found['before'])} ({against})" if told(found["before"]) else "–"
-    rows, minutes = f"{found['learned']:,} / {found['tested']:,}", f"{found['seconds'] / 60:.1f} min"
+    rows, minutes = f"{found['learned']:,} / {found['tested']:,}", f"{found['seconds'] / 60:.1f} min" if found["seconds"] else "–"
     return f"| `{row.data or name}` | {row.task} | {row.model} | {rows} | {before} | {told(found['after'])} | {minutes} |"
 
 
