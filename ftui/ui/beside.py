@@ -62,7 +62,7 @@ def before(report: dict, split: str, metrics: Sequence[str], lang: str) -> str:
     for name in (name for name in metrics if name in told["metrics"] and name in after):
         old, new = told["metrics"][name], after[name]
         better = new < old if name in tasks.LOWER else new > old
-        share = f"{(new - old) / old:+.0%}".replace("-", "−") if old else "–"
+        share = f"{(new - old) / old:+.0%}".replace("-", "−") if old and new != old else "–"
         mark = "" if new == old else "right" if better else "wrong"
         rows.append([escape(charts.metric_name(name, lang)), pieces.number(old), f"<b>{pieces.number(new)}</b>", f'<span class="truth {mark}">{share}</span>'])
     heads = ["", *(languages.text(key, lang) for key in ("before_head", "after_head", "change_head"))]
