@@ -190,6 +190,14 @@
         trigger("click", { pick: target.dataset.pick });
         if (small() && element.closest(".sidebar")) closeSidebar();
       });
+      // What was unfolded stays so when the piece is drawn anew.
+      const open = new Set();
+      element.addEventListener("toggle", ({ target }) => {
+        if (target.dataset.kept && target.isConnected) open[target.open ? "add" : "delete"](target.dataset.kept);
+      }, true);
+      new MutationObserver(() => {
+        element.querySelectorAll("details[data-kept]").forEach((part) => { if (open.has(part.dataset.kept)) part.open = true; });
+      }).observe(element, { childList: true, subtree: true });
     },
 
     // What was asked for stands further down: it comes into view, and the keyboard goes on from there.

@@ -14,7 +14,7 @@ class Plain(Part):
     """A step without settings."""
 
     name: Literal[
-        "strip_html", "fix_mojibake", "nfkc", "whitespace", "punctuation", "lowercase", "simplify_chinese",
+        "strip_html", "fix_mojibake", "whitespace", "punctuation", "lowercase", "simplify_chinese",
         "drop_duplicates",
     ]  # fmt: skip
 
@@ -26,6 +26,11 @@ class Mask(Part):
     @property
     def text(self) -> str:
         return MASKS[self.name] if self.replacement is None else self.replacement
+
+
+class Nfkc(Part):
+    name: Literal["nfkc"] = "nfkc"
+    only_letters: bool = False  # and digits: Chinese punctuation stays as wide as it is
 
 
 class Replace(Part):
@@ -77,7 +82,7 @@ class DropRareLabels(Part):
 
 
 Clean = Annotated[
-    Plain | Mask | Replace | DropLength | DropNearDuplicates | Contradictions | MergeLabels | DropRareLabels,
+    Plain | Mask | Nfkc | Replace | DropLength | DropNearDuplicates | Contradictions | MergeLabels | DropRareLabels,
     Field(discriminator="name"),
 ]
 
@@ -85,7 +90,7 @@ Clean = Annotated[
 CLEAN: dict[str, type[Part]] = {
     "fix_mojibake": Plain,
     "strip_html": Plain,
-    "nfkc": Plain,
+    "nfkc": Nfkc,
     "whitespace": Plain,
     "punctuation": Plain,
     "simplify_chinese": Plain,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +63,7 @@ def white_space(sheet: Sheet) -> Iterator[Finding]:
 def width(sheet: Sheet) -> Iterator[Finding]:
     """Letters and digits in full width, and marks in half width within Chinese: the same written in two ways."""
     rows = sheet.matching(patterns.FULL_WIDTH.search(text) is not None for text in sheet.texts)
-    yield _finding("full_width", "info", rows, "nfkc")
+    yield replace(_finding("full_width", "info", rows), cure={"name": "nfkc", "only_letters": True})
     odd = [patterns.HALF_AFTER_FULL.search(text) is not None for text in sheet.texts]
     half = sheet.matching(np.array(odd, bool))
     full = sum(any(mark in text for mark in patterns.FULL.values()) for text in sheet.texts)

@@ -125,6 +125,8 @@ NAMES = frozenset([*PASSES, *MASKED, "replace"])
 def passes(step: Part) -> list[Pass]:
     """The passes of a step (one of NAMES, but not `replace`, which has a time limit; see `rewriter`)."""
     name = step.name
+    if name == "nfkc" and step.only_letters:
+        return [Found(patterns.FULL_WIDTH, lambda match: unicodedata.normalize("NFKC", match.group()))]
     return [Found(MASKED[name], lambda _: step.text)] if name in MASKED else PASSES[name]
 
 

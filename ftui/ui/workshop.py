@@ -150,7 +150,7 @@ def button(pick: str, text: str, kind: str = "", title: str = "") -> str:
 
 
 def _findings(found: Report, plan: dict, lang: str) -> str:
-    lines = []
+    lines, smaller = [], []
     for finding in found.findings:
         buttons = button(f"rows:{finding.kind}", languages.text("show_rows", lang)) if len(finding.rows) else ""
         if finding.cure:
@@ -160,11 +160,26 @@ def _findings(found: Report, plan: dict, lang: str) -> str:
                 buttons += button(f"set:{finding.kind}", languages.text(f"{name}_{value}", lang), "cure")
         mark = f'<span class="mark" aria-hidden="true">{_MARKS[finding.level]}</span>'
         sentence = escape(finding.sentence(lang))
-        lines.append(f'<li class="finding {finding.level}" data-kind="{finding.kind}">{mark}<p>{sentence}</p><span class="acts">{buttons}</span></li>')
-    if not lines:
+        (smaller if finding.level == "info" else lines).append(f'<li class="finding {finding.level}" data-kind="{finding.kind}">{mark}<p>{sentence}</p><span class="acts">{buttons}</span></li>')
+    if not lines and not smaller:
         return pieces.notice(languages.text("nothing_odd", lang), kind="info")
+    if (cures := len(_grave(found))) > 1:
+        lines.append(f'<li class="finding onto"><span class="acts">{button("cure_all:", languages.text("mend_all", lang, n=cures), "cure")}</span></li>')
+    if len(smaller) > 1:
+        if not lines:
+            lines.append(f'<li class="finding info"><span class="mark" aria-hidden="true">✓</span><p>{escape(languages.text("nothing_in_the_way", lang))}</p></li>')
+        inside = f'<ul class="findings">{"".join(smaller)}</ul>'
+        lines.append(f'<li class="smaller"><details data-kept="smaller"><summary>{escape(languages.text("smaller_findings", lang, n=len(smaller)))}</summary>{inside}</details></li>')
+    else:
+        lines += smaller
     about = languages.text("looked_at", lang, n=found.looked_at, all=found.total) if found.looked_at < found.total else ""
     return f'<div class="ft"><ul class="findings">{"".join(lines)}</ul><p class="sub">{escape(about)}</p></div>'
+
+
+def _grave(found: Report) -> list[dict]:
+    """The cures of what is more than a hint, in a good order to run them in."""
+    cures = [finding.cure for finding in found.findings if finding.cure and finding.level != "info"]
+    return sorted(cures, key=lambda cure: list(CLEAN).index(cure["name"]))
 
 
 def _steps(counts: Sequence[tuple[int, int]], steps: Sequence[dict], lang: str) -> str:
@@ -284,6 +299,8 @@ def act(home: Home, lang: str, pick: str, data_id: str, reading: str, plan: str)
         found = next((f for f in report_of(folder, reading, plan).findings if f.kind == what), None)
         if found and found.cure:
             steps.append(found.cure)
+    elif verb == "cure_all":
+        steps += _grave(report_of(folder, reading, plan))
     elif verb == "set":
         found = next((f for f in report_of(folder, reading, plan).findings if f.kind == what), None)
         content |= (found and found.setting) or {}
@@ -377,14 +394,15 @@ def build(page: Page) -> Controls:
         findings = pickable(elem_id="data-findings")
         html(pieces.heading(t("steps_title"), t("steps_note")))
         steps = pickable(elem_id="data-steps")
-        with gr.Row(elem_classes=["row-bottom", "add-step"]):
-            names = [(languages.step(name, page.lang)[0], name) for name in CLEAN]
-            chosen = gr.Dropdown(names, value=None, label=t("add_step_label"), elem_id="step-name", min_width=220, scale=2)
-            settings = [gr.Textbox(visible=False, elem_id=f"step-setting-{i}", min_width=140) for i in range(MOST_SETTINGS)]
-            add_ = gr.Button(t("add_step"), elem_id="step-add", elem_classes=["fit"])
-        about = html(elem_id="step-about")
-        notice = html(elem_id="step-notice")
         panel = pickable(elem_id="data-panel")
+        with gr.Accordion(t("own_step"), open=False, elem_id="own-step", elem_classes=["plain"]):
+            with gr.Row(elem_classes=["row-bottom", "add-step"]):
+                names = [(languages.step(name, page.lang)[0], name) for name in CLEAN]
+                chosen = gr.Dropdown(names, value=None, label=t("add_step_label"), elem_id="step-name", min_width=220, scale=2)
+                settings = [gr.Textbox(visible=False, elem_id=f"step-setting-{i}", min_width=140) for i in range(MOST_SETTINGS)]
+                add_ = gr.Button(t("add_step"), elem_id="step-add", elem_classes=["fit"])
+            about = html(elem_id="step-about")
+            notice = html(elem_id="step-notice")
     return Controls(plan, findings, steps, panel, chosen, settings, about, add_, notice)
 
 

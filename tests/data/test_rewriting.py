@@ -27,6 +27,10 @@ def test_examples_in_docstrings(module) -> None:
     assert doctest.testmod(module).failed == 0
 
 
+def test_wide_letters_alone() -> None:
+    assert rewriting.rewrite("ＡＢ１２，好！", [step("nfkc", only_letters=True)]) == "AB12，好！"
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [

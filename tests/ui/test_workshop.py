@@ -57,6 +57,18 @@ class TestFindings:
         findings, steps = inspect(home, messy, plan)
         assert "cure:markup" not in findings and "43 rows changed, 0 left out" in steps
 
+    def test_what_matters_is_mended_at_once_and_hints_are_folded(self, home, tmp_path):
+        (tmp_path / "more.csv").write_text(MESSY + "ＡＢ１２  的那一条评论,neg\n", encoding="utf-8")
+        messy = intake.import_file(tmp_path / "more.csv", home)
+        findings, _ = inspect(home, messy)
+        grave, hints = findings.split("<details")
+        assert 'class="finding info"' not in grave and 'class="finding warn"' not in hints and "cure_all:" in grave
+        plan, panel = act(home, messy, "cure_all:")
+        steps = [step["name"] for step in json.loads(plan)["clean"]]
+        assert len(steps) > 1 and steps == sorted(steps, key=list(CLEAN).index) and panel == ""
+        after = inspect(home, messy, plan)[0]
+        assert 'class="finding warn"' not in after and "Nothing here stands in the way" in after
+
     def test_without_columns_it_says_what_to_do(self, home, messy):
         assert "needs a column for: text" in workshop.inspect(home, "en", messy.id, reading_of(None, "label"), "{}")[0]
         assert "same column" in workshop.inspect(home, "en", messy.id, reading_of("text", "text"), "{}")[0]
