@@ -43,7 +43,7 @@
   addEventListener("load", () => setTimeout(loadPlotly, 500));
 
   // On a small screen the list of runs would cover the page: it starts closed (and unseen until it is).
-  const small = () => innerWidth < 768;
+  const small = () => Math.min(innerWidth, screen.width) < 768;  // a phone lays out a wide page first
   const closeSidebar = () => document.querySelector(".sidebar.open .toggle-button")?.click();
   if (small()) {
     document.documentElement.classList.add("starting");
@@ -52,7 +52,7 @@
       const sidebar = document.querySelector(".sidebar");
       if (!sidebar) return;
       if (sidebar.classList.contains("open")) { closed = 0; closeSidebar(); } else closed += 1;
-      if (closed > 10 || touched) { clearInterval(closing); document.documentElement.classList.remove("starting"); }
+      if (closed > 30 || touched) { clearInterval(closing); document.documentElement.classList.remove("starting"); }
     }, 60);
   }
 

@@ -206,7 +206,7 @@ def build(page: Page) -> View:
     outputs = [nothing, content, found, plot, which, buttons["adapter"], notice, timer]
     for format, button in buttons.items():
         button.click(page.bind(make), [page.run, gr.State(format)], [notice, timer], **QUIET)
-    back.click(lambda: go_to("tune"), [], [page.tabs], **QUIET)
+    back.click(lambda run: (run, go_to("tune")), [page.run], [page.again, page.tabs], **QUIET)
     for choice in (which, kind):
         choice.change(page.bind(elsewhere.how), [page.run, which, kind], [how], **QUIET)
 

@@ -15,7 +15,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
 from ftui.jobs import smaller
-from ftui.ui import form, pieces, readings, workshop
+from ftui.ui import form, pieces, readings, sidebar, workshop
 
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
 
@@ -67,7 +67,7 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     Where the data set changes, the Data tab guesses its columns anew; `settle` sets the run's own after that.
     """
     if not run_id:
-        return "", gr.skip(), "", *_nothing()
+        return gr.skip(), gr.skip(), gr.skip(), *_nothing()
     student = run_id.startswith(smaller.STUDENT)
     _, _, base = run_id.removeprefix(smaller.STUDENT).split(":", 2) if student else ("", "", "")
     run = home.run(run_id.split(":")[1] if student else run_id)
@@ -78,10 +78,12 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
         home.dataset(own)
     except UserError:
         own = ""
-    notice = pieces.notice(
-        languages.text("student_filled" if student else "clone_filled", lang, name=about["name"]), languages.text("clone_next" if own else "clone_no_data", lang)
-    )
-    if own and own != data_id:
+    moved = own and own != data_id
+    hints = [languages.text("clone_data", lang, name=about["dataset"])] if moved else []
+    hints.append(languages.text("clone_next" if own else "clone_no_data", lang))
+    filled = languages.text("student_filled" if student else "clone_filled", lang, name=sidebar.name_of(about, lang))
+    notice = pieces.notice(filled, " ".join(hints))
+    if moved:
         return notice, own, run.id, *([gr.skip()] * 3), *fill(made, way)
     return notice, gr.skip(), "", *choices(home, own or data_id, made), *fill(made, way)
 

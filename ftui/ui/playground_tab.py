@@ -19,6 +19,7 @@ from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickab
 
 EXAMPLES = 6
 HISTORY = 20  # questions of this session that stay in sight
+TOO_SURE = 0.15  # mean distance of confidence and share of right answers
 MOST_LINES = 200  # texts at once; for more there is the file
 
 # ---- handlers
@@ -125,13 +126,29 @@ def examples(run: Run, lang: str) -> str:
     """Some rows of the test split as buttons, each with its true label where it has one."""
     labelled = task_views.get(asking.task_of(run)).LABELLED
     buttons = "".join(
-        f'<button data-pick="{_pick(one)}" title="{escape(one[0][:300])}">{escape(_short(one[0]))} {pieces.pill(label) if label else ""}</button>'
+        f'<button data-pick="{_pick(one)}" title="{escape(one[0][:300])}"><span>{escape(_short(one[0]))}</span>{pieces.pill(label) if label else ""}</button>'
         for one, label in _examples_of(run)
     )
     if not buttons:
         return ""
     note = languages.text("examples_labelled" if labelled else "examples", lang)
+    known = reliability(run, lang) if labelled else ""
+    note = f"{known}<br>{note}" if known else note
     return f'<div class="ft"><p class="sub" style="margin-bottom:8px">{note}</p><div class="quotes">{buttons}</div></div>'
+
+
+def reliability(run: Run, lang: str) -> str:
+    """How often a classifier was wrong on the rows that it was tested on, and whether its confidence says too much."""
+    try:
+        splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"]
+    except (OSError, ValueError):
+        return ""
+    split = "test" if "test" in splits else "validation"
+    rows, metrics = splits[split]["rows"], splits[split]["metrics"]
+    if "accuracy" not in metrics:
+        return ""
+    wrong = languages.text("wrong_on", lang, wrong=round(rows * (1 - metrics["accuracy"])), rows=rows, split=languages.text("split_" + split, lang))
+    return wrong + (" " + languages.text("too_sure", lang) if metrics.get("ece", 0) > TOO_SURE else "")
 
 
 def _short(text: str, most: int = 64) -> str:

@@ -131,18 +131,18 @@ def _own_name(line: dict) -> str:
     return line["name"] if line["name"] != f"{line['dataset']} · {line['strategy']}" else ""
 
 
-def pick(home: Home, lang: str, picked: str, tab: str, data_id: str) -> tuple:
+def pick(home: Home, lang: str, picked: str, tab: str) -> tuple:
     """Something in the list was clicked: (run, pulse, tabs, data, run of the menu).
 
-    A run is chosen: its results are shown where there are any, else its log; where no data set is chosen the run's own
-    becomes it. "menu:RUN" opens its menu."""
+    A run is chosen: its results are shown where there are any, else its log, and its data set becomes the chosen one.
+    "menu:RUN" opens its menu."""
     verb, _, run_id = picked.rpartition(":")
     if verb not in ("", "menu"):
         return (gr.skip(),) * 5
     run = home.run(run_id)
     if verb:
         return (gr.skip(),) * 4 + (run.id,)
-    data = gr.skip() if data_id else dataset_of(run)
+    data = dataset_of(run) or gr.skip()
     stays = tab in RESULTS or tab == "log"
     tabs = gr.skip() if stays else go_to("evaluation" if run.report.exists() else "log")
     return run.id, beat(run), tabs, data, gr.skip()
@@ -257,7 +257,7 @@ def build(page: Page) -> Listed:
     gr.Timer(5.0).tick(page.bind(refresh), inputs, listed.outputs(page), trigger_mode="once", **QUIET)
     find.input(page.bind(refresh), inputs, listed.outputs(page), **LATEST)
     chosen = [page.run, page.pulse, page.tabs, page.data, menu]
-    shown.click(page.bind(pick, event=True), [page.tab, page.data], chosen, **QUIET)
+    shown.click(page.bind(pick, event=True), [page.tab], chosen, **QUIET)
     shown.click(page.bind(steered, event=True), inputs, listed.outputs(page), **QUIET)
     fresh.click(page.bind(new), [], chosen[:4], **QUIET)
     return listed

@@ -314,6 +314,7 @@ def build(page: Page, choice: Choice) -> View:
     by_run = page.again.change(
         page.bind(partial(filling.clone, way=page.way)), [page.again, page.data], [filled, page.data, pending, *chosen, *ordered], **SHOWN
     )
+    by_run.then(lambda: "", [], [page.again], **QUIET)  # so that the same run can be asked for again
     for done in (by_text, by_file, by_run):
         done.then(seen, inputs, previewed, **QUIET).then(**asked, **QUIET)
 

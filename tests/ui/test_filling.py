@@ -121,7 +121,8 @@ def test_with_other_data_the_columns_come_after_it_has_been_opened(home, dataset
     made = recipes.load(run.recipe)
     data = made.data.model_copy(update={"columns": {"text": COLUMNS[1], "label": COLUMNS[0]}, "test_size": 0.4})
     run.recipe.write_text(recipes.dump(made.model_copy(update={"data": data})), encoding="utf-8")
-    _, data_id, pending, *rest = filling.clone(home, "en", run.id, "0123456789abcdef")
+    notice, data_id, pending, *rest = filling.clone(home, "en", run.id, "0123456789abcdef")
+    assert "is open now" in notice
     assert (data_id, pending) == (dataset.id, run.id) and rest[:3] == [gr.skip()] * 3
     assert filling.settle(home, "en", data_id, pending) == ("", readings.written(data_id, readings.of(made.task, data.columns)), 0.4, 0.1)
     assert filling.settle(home, "en", data_id, "") == ("", *[gr.skip()] * 3)

@@ -424,13 +424,13 @@ class TestSidebar:
         assert "Second &lt;try&gt;" in sidebar.runs(home, "en", "", "", "", "")[0]
 
     def test_a_click_opens_results_where_there_are_any(self, home: Home, dataset, finished, running):
-        run, pulse, tabs, data, menu = sidebar.pick(home, "en", finished.id, "data", "")
+        run, pulse, tabs, data, menu = sidebar.pick(home, "en", finished.id, "data")
         assert (run, tabs.selected, data, menu) == (finished.id, "evaluation", dataset.id, gr.skip())
         assert pulse == f"{finished.id}:finished"
-        run, _, tabs, data, _ = sidebar.pick(home, "en", running[0].id, "tune", "other")
-        assert (run, tabs.selected, data) == (running[0].id, "log", gr.skip())
-        assert sidebar.pick(home, "en", finished.id, "playground", "")[2] == gr.skip()
-        assert sidebar.pick(home, "en", f"menu:{finished.id}", "data", "") == (*[gr.skip()] * 4, finished.id)
+        run, _, tabs, data, _ = sidebar.pick(home, "en", running[0].id, "tune")
+        assert (run, tabs.selected, data) == (running[0].id, "log", dataset.id)
+        assert sidebar.pick(home, "en", finished.id, "playground")[2] == gr.skip()
+        assert sidebar.pick(home, "en", f"menu:{finished.id}", "data") == (*[gr.skip()] * 4, finished.id)
 
     def test_who_waits_has_a_place_and_can_change_it(self, home: Home, dataset):
         waiting = [queued(home, dataset, place) for place in range(3)]
