@@ -51,10 +51,11 @@ def code(run: Run, name: str, text: str, folder: str = "model") -> str | None:
         return None
     task = tasks.get(card["task"])
     asked = _asked(card, task, text)
+    talks = (exporting.folder_of(run, name) / "chat_template.jinja").exists()
     if name in WHOLE and task.PIPELINE in PIPELINES:
-        return _pipeline(card, task, asked, folder, (exporting.folder_of(run, name) / "chat_template.jinja").exists())
+        return _pipeline(card, task, asked, folder, talks)
     if tasks.speaks(task):
-        return _writes(card, task, asked, name, folder)
+        return _writes(card, task, asked, name, folder, talks)
     config = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
     return _outputs(card, task, asked, name, folder, config.get("problem_type"))
 
@@ -82,14 +83,16 @@ def _pipeline(card: dict, task: Any, asked: list[str], folder: str, talks: bool)
     return head + f"print(ask({given}, truncation=True, max_length={card['max_length']}))"
 
 
-def _writes(card: dict, task: Any, asked: list[str], name: str, folder: str) -> str:
+def _writes(card: dict, task: Any, asked: list[str], name: str, folder: str, talks: bool) -> str:
     """A model that writes, where no pipeline loads it."""
     lines = ["import torch", f"from transformers import AutoConfig, AutoTokenizer, {task.MODEL}", "", *_torch(card, task, name, folder)]
-    lines += [
-        f"batch = tokenizer({asked[0]!r}, return_tensors=\"pt\", truncation=True, max_length={card['max_length']})",
-        "written = model.generate(**batch, max_new_tokens=128)",
-        "print(tokenizer.decode(written[0], skip_special_tokens=True))",
-    ]
+    given = f'tokenizer({asked[0]!r}, return_tensors="pt", truncation=True, max_length={card["max_length"]})'
+    if talks:
+        said = [{"role": "user", "content": asked[0]}]
+        given = f'tokenizer.apply_chat_template({said!r}, add_generation_prompt=True, return_tensors="pt", return_dict=True)'
+    start = "" if task.MODEL == "AutoModelForSeq2SeqLM" else '[batch["input_ids"].shape[1] :]'
+    lines += ["", f"batch = {given}", "written = model.generate(**batch, max_new_tokens=128)"]
+    lines.append(f"print(tokenizer.decode(written[0]{start}, skip_special_tokens=True))")
     return _tidy(lines)
 
 
