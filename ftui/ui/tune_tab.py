@@ -220,7 +220,8 @@ def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL)
 
     card = intake.open_dataset(folder).card()
     read = readings.read(inputs[0])
-    facts = [readings.task_name(read.task, lang), languages.text("n_rows", lang, n=card["rows"]), readings.arrow(read)]
+    rows = "n_rows_uncleaned" if workshop.saved(folder)["plan"].get("clean") else "n_rows"
+    facts = [readings.task_name(read.task, lang), languages.text(rows, lang, n=card["rows"]), readings.arrow(read)]
     line = pieces.facts(card["name"], facts)
     model = form.named(inputs[3:])["model"]
     about = model_facts.line(known_model(model, way, home), _language(home, data_id, inputs[0]), lang) if model else ""

@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_way import LONG, finish, train
 
 
+@pytest.mark.slow
 def test_named_entities_from_the_sample_to_an_answer(ui, open_page, toy_model):
     page = open_page("/", lang="en")
     page.locator("#sample-en_entities").click()

@@ -28,6 +28,7 @@ def tireless(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
     page = open_page("/", lang="zh")
     page.locator("#sample-zh_chat").click()

@@ -36,6 +36,7 @@ def small_t5(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_from_the_sample_to_a_target(ui, open_page, small_t5):
     page = open_page("/", lang="zh")
     page.locator("#sample-zh_tickets").click()
