@@ -45,6 +45,13 @@ def test_recipe_earlier_run_and_why(open_page, trained):
     page.locator("#script-copy").click()
     expect(page.locator("#script-copy")).to_have_text("Copied")
 
+    chosen = page.locator("#set-strategy-name input:checked")
+    expect(chosen).to_have_value("lora")
+    advised = page.locator("#outlook [data-advised]").get_attribute("data-advised")
+    page.locator("#take-advice").click()
+    expect(page.locator("#take-advice")).to_be_hidden()
+    expect(chosen).to_have_value(advised)
+
     page.locator("#start-from input").click()
     page.locator("#start-from [role=option], [role=listbox] [role=option]").first.click()
     expect(page.locator("#filled-notice")).to_contain_text("becomes a new run")
