@@ -118,21 +118,29 @@
     if (event.target.id === "glossary") event.target.close();
   });
 
+  // Back and forward go through the tabs; data set and run stay as they are.
+  addEventListener("popstate", () => {
+    const chosen = document.querySelector("#strip .strip")?.dataset ?? {};
+    const tab = new URL(location.href).searchParams.get("tab") || (chosen.run ? "log" : "data");
+    ftui.address({ data: chosen.data, run: chosen.run, tab });
+    document.getElementById(`tab-${tab}-button`)?.click();
+  });
+
   window.ftui = {
     lang,
 
     // A tab was opened. As the page loads Gradio opens the first one by itself, and the address still has to be read:
     // only after the visitor has done something is the tab written there.
     opened(tab) {
-      if (touched) ftui.address({ tab });
+      if (touched) ftui.address({ tab }, new URL(location.href).searchParams.get("tab") !== tab);
       return tab;
     },
 
-    // Names and values for the address; an empty value leaves. The page is not loaded anew.
-    address(values) {
+    // Names and values for the address; an empty value leaves. The page is not loaded anew. From a `further` one Back leads here.
+    address(values, further = false) {
       const url = new URL(location.href);
       for (const [key, value] of Object.entries(values)) value ? url.searchParams.set(key, value) : url.searchParams.delete(key);
-      if (url.href !== location.href) history.replaceState(null, "", url);
+      if (url.href !== location.href) history[further ? "pushState" : "replaceState"](null, "", url);
     },
 
     // The strip at the head knows what is chosen; the address follows it.

@@ -16,6 +16,11 @@ def test_recipe_earlier_run_and_why(open_page, trained):
     page.locator("#use-data").click()
     expect(page.locator("#outlook")).to_contain_text("216 training rows")
 
+    page.go_back()
+    expect(page.locator("#tab-data-button")).to_have_attribute("aria-selected", "true")
+    page.go_forward()
+    expect(page.locator("#tab-tune-button")).to_have_attribute("aria-selected", "true")
+
     why = page.locator("#why-strategy")
     why.locator("summary").focus()
     page.keyboard.press("Enter")
