@@ -20,7 +20,7 @@ from ftui.core.augmentation import AUGMENT, WITH_A_MODEL
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.core.part import Part
-from ftui.ui import pieces, readings, workshop
+from ftui.ui import pieces, readings, step_form, workshop
 from ftui.ui.page import LATEST, QUIET, Page, html, pickable
 
 BALANCE = ("none", "oversample", "undersample")
@@ -116,7 +116,7 @@ def add(home: Home, lang: str, data_id: str, plan: str, name: str | None, *value
     if not name:
         return gr.skip(), pieces.notice(languages.text("choose_step", lang), kind="warn")
     content = workshop.read(plan)
-    step = workshop.step_of(AUGMENT, name, values)
+    step = step_form.step_of(AUGMENT, name, values)
     content["augment"] = [*content.get("augment", []), step]
     try:
         made = workshop.read(json.dumps(content))["augment"][-1]
@@ -254,7 +254,7 @@ def wire(page: Page, controls: Controls, mended: workshop.Controls, reading: gr.
         part.click(picked, [page.data, reading, plan], [plan, c.panel], **QUIET)
 
     def ask(home: Home, lang: str, name: str | None) -> list:
-        *fields, about = workshop.step_settings(lang, name, AUGMENT, MOST_SETTINGS)
+        *fields, about = step_form.settings(lang, name, AUGMENT, MOST_SETTINGS)
         return [*fields, gr.UploadButton(visible=name == "synonyms"), pieces.heading("", about) if about else ""]
 
     c.name.change(page.bind(ask), [c.name], [*c.settings, c.file, c.about], **QUIET)

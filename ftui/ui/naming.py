@@ -10,7 +10,8 @@ import gradio as gr
 
 from ftui.core.errors import UserError
 from ftui.core.home import Home
-from ftui.ui import pieces, readings, workshop
+from ftui.core.steps import CLEAN
+from ftui.ui import pieces, readings, step_form, workshop
 from ftui.ui.page import LATEST, QUIET, Page, html
 
 MOST = 50  # labels that are offered
@@ -40,7 +41,7 @@ def labels(home: Home, data_id: str, reading: str, plan: str) -> list[str]:
 
 def name(home: Home, lang: str, data_id: str, plan: str, typed: str) -> tuple:
     """Add what was typed as a step: (plan, notice)."""
-    pairs = workshop.step_of(workshop.CLEAN, "merge_labels", [typed]).get("labels", {})
+    pairs = step_form.step_of(CLEAN, "merge_labels", [typed]).get("labels", {})
     changed = "\n".join(f"{old} = {new}" for old, new in pairs.items() if old != new)
     if not changed:
         return gr.skip(), ""

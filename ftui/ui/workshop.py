@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
-import yaml
 
 from ftui import tasks
 from ftui.core import languages
@@ -24,7 +23,7 @@ from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Home, starter_tokenizer, write_json
 from ftui.core.steps import CLEAN, build_steps
-from ftui.ui import pieces, readings
+from ftui.ui import pieces, readings, step_form
 from ftui.ui.page import LATEST, QUIET, Page, html, pickable
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from ftui.data.report import Report, Sheet
 
 SHOWN_ROWS = 50
-MOST_SETTINGS = 3  # of any step
 _MARKS = {"bad": "✕", "warn": "!", "info": "i"}
 
 
@@ -313,57 +311,18 @@ def act(home: Home, lang: str, pick: str, data_id: str, reading: str, plan: str)
     return made, step_rows(folder, reading, made, len(steps) - 1, lang) if verb == "cure" else ""
 
 
-def step_settings(lang: str, name: str | None, steps: dict = CLEAN, most: int = MOST_SETTINGS) -> list:
-    """`most` fields for a step's settings: as many as it has, the others hidden; its line of explanation last."""
-    fields = _fields(steps, name) if name else []
-    updates = []
-    for i in range(most):
-        if i >= len(fields):
-            updates.append(gr.Textbox(visible=False, value=""))
-            continue
-        label, info = languages.step(f"{name if steps is CLEAN else 'augment'}.{fields[i]}", lang)
-        field = steps[name].model_fields[fields[i]]
-        default = None if field.is_required() else field.default
-        value = "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
-        lines = 4 if fields[i] == "labels" else 1
-        updates.append(gr.Textbox(visible=True, value=value, label=label, info=info, lines=lines, max_lines=lines))
-    return [*updates, languages.step(name, lang)[1] if name else ""]
-
-
 def add(home: Home, lang: str, data_id: str, plan: str, name: str | None, *values: str) -> tuple:
     """Add the chosen step with its settings: (plan, notice)."""
     if not name:
         return gr.skip(), pieces.notice(languages.text("choose_step", lang), kind="warn")
     content = read(plan)
-    content["clean"] = [*content.get("clean", []), step_of(CLEAN, name, values)]
+    content["clean"] = [*content.get("clean", []), step_form.step_of(CLEAN, name, values)]
     try:
         read(json.dumps(content))
     except UserError as error:
         return gr.skip(), pieces.error(error, lang)
     keep(home, data_id, written(content))
     return written(content), ""
-
-
-def _fields(steps: dict, name: str) -> list[str]:
-    return [field for field in steps[name].model_fields if field != "name"]
-
-
-def step_of(steps: dict, name: str, values: Sequence[str]) -> dict:
-    """A step as plain data, from what was typed into its fields."""
-    step: dict = {"name": name}
-    for field, value in zip(_fields(steps, name), values, strict=False):
-        if (value or "").strip() or field == "pattern":
-            step[field] = _typed(field, value)
-    return step
-
-
-def _typed(field: str, value: str) -> object:
-    if field in ("pattern", "replacement", "path", "model", "there", "back", "there_prefix", "back_prefix"):
-        return value
-    if field == "labels":
-        pairs = (line.replace("＝", "=").partition("=") for line in value.splitlines())
-        return {old.strip(): new.strip() for old, sign, new in pairs if sign and old.strip() and new.strip()}
-    return yaml.safe_load(value)
 
 
 # ---- the page
@@ -399,7 +358,7 @@ def build(page: Page) -> Controls:
             with gr.Row(elem_classes=["row-bottom", "add-step"]):
                 names = [(languages.step(name, page.lang)[0], name) for name in CLEAN]
                 chosen = gr.Dropdown(names, value=None, label=t("add_step_label"), elem_id="step-name", min_width=220, scale=2)
-                settings = [gr.Textbox(visible=False, elem_id=f"step-setting-{i}", min_width=140) for i in range(MOST_SETTINGS)]
+                settings = [gr.Textbox(visible=False, elem_id=f"step-setting-{i}", min_width=140) for i in range(step_form.MOST_SETTINGS)]
                 add_ = gr.Button(t("add_step"), elem_id="step-add", elem_classes=["fit"])
             about = html(elem_id="step-about")
             notice = html(elem_id="step-notice")
@@ -416,7 +375,7 @@ def wire(page: Page, controls: Controls, reading: gr.Textbox, then: Callable) ->
         then(part.click(page.bind(act, event=True), inputs, [c.plan, c.panel], **QUIET).then(**looked))
 
     def ask(home: Home, lang: str, name: str | None) -> list:
-        *fields, about = step_settings(lang, name)
+        *fields, about = step_form.settings(lang, name)
         return [*fields, pieces.heading("", about) if about else ""]
 
     c.name.change(page.bind(ask), [c.name], [*c.settings, c.about], **QUIET)

@@ -12,7 +12,7 @@ from ftui.core.augmentation import AUGMENT
 from ftui.core.home import Home
 from ftui.core.steps import CLEAN
 from ftui.data import intake
-from ftui.ui import data_tab, growing, sources, tune_tab, workshop
+from ftui.ui import data_tab, growing, sources, step_form, tune_tab, workshop
 from tests.ui.conftest import reading_of
 from tests.ui.test_tabs import VALUES
 
@@ -88,7 +88,7 @@ class TestSteps:
 
     @pytest.mark.parametrize("name", list(CLEAN))
     def test_every_step_can_be_added(self, home, messy, name):
-        *fields, about = workshop.step_settings("zh", name)
+        *fields, about = step_form.settings("zh", name)
         values = [field.value if field.visible else "" for field in fields]
         values = {"replace": ["评论", "话", "false"], "merge_labels": ["Pos = pos", "", ""]}.get(name, values)
         plan, notice = workshop.add(home, "zh", messy.id, "{}", name, *values)
@@ -193,7 +193,7 @@ class TestTrainingRows:
         assert growing.show(home, "en", messy.id, reading_of(None, "label"), 0.2, 0.1, "{}")[3] == ""
 
     def test_augmentation_is_added_previewed_and_trained_with(self, home: Home, messy):
-        *fields, _ = workshop.step_settings("zh", "random_swap", AUGMENT, growing.MOST_SETTINGS)
+        *fields, _ = step_form.settings("zh", "random_swap", AUGMENT, growing.MOST_SETTINGS)
         plan, notice = growing.add(home, "zh", messy.id, "{}", "random_swap", *(field.value if field.visible else "" for field in fields))
         assert notice == "" and json.loads(plan)["augment"][0]["name"] == "random_swap"
         assert "preview:0" in growing.show(home, "zh", messy.id, READING, 0.2, 0.1, plan)[1]
@@ -219,6 +219,6 @@ class TestTrainingRows:
         for name, values in (("synonyms", ("1", "0.1", "/etc/passwd")), ("masked_lm", ("1", "0.1", str(tmp_path)))):
             plan, notice = growing.add(home, "en", messy.id, "{}", name, *values, way=PRIVATE)
             assert plan == gr.skip() and 'role="alert"' in notice
-            made = workshop.written({"augment": [workshop.step_of(AUGMENT, name, values)]})
+            made = workshop.written({"augment": [step_form.step_of(AUGMENT, name, values)]})
             [(_, shown)] = growing.act(home, "en", "preview:0", messy.id, READING, made, way=DEMO)
             assert "a path on the server" in shown
