@@ -153,7 +153,7 @@ def pack(home: Home, lang: str, run_id: str, name: str, kind: str) -> str:
 
 def _progress(job, busy: bool, lang: str) -> str:
     if busy:
-        return pieces.notice(languages.text("exporting", lang))
+        return pieces.notice(languages.text("exporting", lang, form=artefact_names.name(job.card()["options"]["format"], lang)))
     if job is not None and jobs.state(job) in (ev.FAILED, ev.LOST):
         told = ev.last(ev.read(job.events)[0], "error") or {}
         return pieces.notice(
@@ -185,7 +185,6 @@ def build(page: Page) -> View:
                 page.offer(zip_button, pack, [page.run, which, kind])
             how = html(elem_id="elsewhere")
         found = html(elem_id="artefacts")
-        notice = html(elem_id="export-notice")
         plot = chart(t("artefact_plot"), t("artefact_plot_note"), t("artefact_plot_later"), elem_id="artefact-plot")
         with gr.Column(elem_classes=["sheet"]):
             html(pieces.heading(t("make_title"), t("make_note")))
@@ -197,6 +196,7 @@ def build(page: Page) -> View:
                         buttons[name] = gr.Button(
                             artefact_names.name(name, page.lang), elem_id=f"make-{name}", elem_classes=["fit"], visible=name != "adapter"
                         )
+            notice = html(elem_id="export-notice")
         served = serving.build(page)
         pushed = pushing.build(page)
         smaller_part = smaller.build(page)
