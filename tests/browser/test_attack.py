@@ -36,6 +36,8 @@ def poisoned(ui, tmp_path, monkeypatch):
     events.error("internal", EVIL, EVIL, details=EVIL)
     events.state(ev.FAILED, exit_code=1)
     run.model.mkdir()
+    card = {"version": 1, "task": "text-classification", "labels": [EVIL, "good"], "asked": ["text"], "max_length": 64, "base": EVIL}
+    (run.model / "ftui.json").write_text(json.dumps(card))
     monkeypatch.setattr(made, "LABELS", [EVIL, "good"])
     made.write_report(run)
     return dataset, run

@@ -28,6 +28,7 @@ def test_a_gbk_file_is_mended_with_one_click_and_stays_so_after_a_reload(open_pa
     expect(page.locator("#data-steps .step")).to_have_count(2)
     expect(page.locator("#data-steps")).to_contain_text("去除 HTML")
     page.locator("[data-pick='remove:1']").click()
+    expect(page.locator("#data-steps .step")).to_have_count(1)
     page.locator("[data-pick='remove:0']").click()
     expect(page.locator("#data-steps .step")).to_have_count(0)
     page.locator("[data-pick='cure_all:']").click()
