@@ -20,14 +20,10 @@ def compare(first: Path, second: Path, split: str = "test", task: str = "text-cl
     tested = [len(one), len(two)]
     if 2 * len(shared) < min(tested) or not shared:
         return {"tested": tested, "shared": len(shared)}
-    if task in SUMS:
-        name, sums = SUMS[task]
+    if task in SUMS or task in ERRORS:
+        name, sums, *finish = ERRORS[task] if task in ERRORS else SUMS[task]
         here = [np.array([sums(k[2], *of[k]) for k in shared], float) for of in (one, two)]
-        return {"tested": tested, **summed(name, *here)}
-    if task in ERRORS:
-        name, sums, finish = ERRORS[task]
-        here = [np.array([sums(k[2], *of[k]) for k in shared], float) for of in (one, two)]
-        return {"tested": tested, **apart(name, *here, finish)}
+        return {"tested": tested, **(apart if finish else summed)(name, *here, *finish)}
     return {"tested": tested, **paired([k[2] for k in shared], [one[k][0] for k in shared], [two[k][0] for k in shared])}
 
 
@@ -73,9 +69,7 @@ def apart(name: str, first: np.ndarray, second: np.ndarray, finish: Callable) ->
     """What `paired` says, from (N, 2) each: parts a and b of an error, called `name`, that is finish(sum(a) / sum(b)); the less,
     the better. `only_first` and `only_second` are the rows on which one is nearer than the other."""
     rows = len(first)
-    rng, both = np.random.default_rng(0), np.hstack([first, second])
-    drawn = np.concatenate([rng.multinomial(rows, np.full(rows, 1 / rows), size=100) @ both for _ in range(RESAMPLES // 100)])
-    here, again = ([finish(sums[:, i] / sums[:, i + 1]) for i in (0, 2)] for sums in (both.sum(0, keepdims=True), drawn))
+    here, again = ([finish(sums[:, i] / sums[:, i + 1]) for i in (0, 2)] for sums in _added(np.hstack([first, second])))
     each = [of[:, 0] / of[:, 1] for of in (first, second)]
     return {
         "rows": rows,
@@ -86,18 +80,23 @@ def apart(name: str, first: np.ndarray, second: np.ndarray, finish: Callable) ->
     }
 
 
+def _added(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over the rows of (N, K) parts: (1, K) of all rows, (RESAMPLES, K) of rows drawn with replacement."""
+    rows, rng = len(parts), np.random.default_rng(0)
+    drawn = [rng.multinomial(rows, np.full(rows, 1 / rows), size=100) @ parts for _ in range(RESAMPLES // 100)]
+    return parts.sum(0, keepdims=True), np.concatenate(drawn)
+
+
 def summed(name: str, first: np.ndarray, second: np.ndarray) -> dict:
     """What `paired` says, from (N, 3) each: parts a and b of a metric that is sum(a) / sum(b), and whether the row is wholly
     right. `metrics` are that metric, called `name`, and `right`, the share of the rows that are wholly right."""
     rows = len(first)
-    rng, both = np.random.default_rng(0), np.hstack([first, second])
-    drawn = np.concatenate([rng.multinomial(rows, np.full(rows, 1 / rows), size=100) @ both for _ in range(RESAMPLES // 100)])
 
     def measured(sums: np.ndarray) -> dict[str, list[np.ndarray]]:
         ratios = [sums[:, i] / np.maximum(sums[:, i + 1], 1e-9) for i in (0, 3)]
         return {name: ratios, "right": [sums[:, i] / rows for i in (2, 5)]}
 
-    here, again = measured(both.sum(0, keepdims=True)), measured(drawn)
+    here, again = map(measured, _added(np.hstack([first, second])))
     right, others_right = first[:, 2], second[:, 2]
     return {
         "rows": rows,

@@ -15,6 +15,7 @@ from ftui.core.errors import UserError, of_system
 from ftui.core.home import Job
 from ftui.core.redaction import redacted
 from ftui.jobs.worker import BAD_INPUT, FAILED, FINISHED, STOPPED
+from ftui.training import ranks
 
 LATER = 5.0  # seconds that others give the first of several processes to tell of an error that all have, before all are ended
 WORK = {
@@ -30,15 +31,14 @@ def main(job_dir: str) -> int:
     faulthandler.enable()
     job = Job(Path(job_dir))
     card = job.card()
-    rank = int(os.environ.get("RANK", 0))
-    events = ev.Writer(job.events if rank == 0 else Path(os.devnull), card["attempt"])
+    events = ev.Writer(job.events if ranks.first() else Path(os.devnull), card["attempt"])
     die_with_parent()
     limit_memory()
     code = work(job, card, events)
-    if rank == 0 and "RANK" in os.environ:
+    if not ranks.first():
+        time.sleep(0 if code == FINISHED else LATER)
+    elif "RANK" in os.environ:
         job.exit_code.write_text(str(code))
-    elif code != FINISHED and rank > 0:
-        time.sleep(LATER)
     return code
 
 

@@ -33,10 +33,11 @@ def main(job_dir: str) -> int:
     job = Job(Path(job_dir).absolute())
     signal.signal(signal.SIGTERM, lambda *_: job.stop.touch())
     card = job.card()
-    retries = recipe.load(job.run.recipe).retries if card["kind"] == "train" else 0
+    made = recipe.load(job.run.recipe) if card["kind"] == "train" else None
+    retries = made.retries if made else 0
     while True:
         events = ev.Writer(job.events, card["attempt"])
-        outcome, code = attempt(job, card, events)
+        outcome, code = attempt(job, card, made, events)
         crashed = outcome == ev.FAILED and code != BAD_INPUT
         if not crashed or retries <= 0:
             events.state(outcome, exit_code=code)
@@ -47,7 +48,7 @@ def main(job_dir: str) -> int:
         job.write_card(card)
 
 
-def attempt(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
+def attempt(job: Job, card: dict, made: recipe.Recipe | None, events: ev.Writer) -> tuple[str, int]:
     """Wait for a slot if this kind needs one, run the child, and tell how it ended."""
     place = queue.enter(job) if card["kind"] == "train" else None
     try:
@@ -59,14 +60,13 @@ def attempt(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
                     return ev.STOPPED, STOPPED
                 time.sleep(0.2)
         events.state(ev.STARTING)
-        return supervise(job, card, events)
+        return supervise(job, card, made, events)
     finally:
         if place is not None:
             place.leave()
 
 
-def supervise(job: Job, card: dict, events: ev.Writer) -> tuple[str, int]:
-    made = recipe.load(job.run.recipe) if card["kind"] == "train" else None
+def supervise(job: Job, card: dict, made: recipe.Recipe | None, events: ev.Writer) -> tuple[str, int]:
     job.exit_code.unlink(missing_ok=True)
     environment = {"GLIBC_TUNABLES": MALLOC, **os.environ, **launching.environment(made)}
     with open(job.log, "ab") as log:  # a file, not a pipe: nobody has to drain it

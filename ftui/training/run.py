@@ -145,8 +145,9 @@ def train(context: Context) -> bool:
     if not quantised:
         model.to(device)
     collate = task.collator(tokenizer)
+    pairs = hasattr(task, "PAIRS")
     try:
-        if hasattr(task, "PAIRS"):
+        if pairs:
             events.log("reference")
             encoded = {name: preferring.with_reference(rows, model, tokenizer, recipe.language, max_length, alive) for name, rows in encoded.items()}
         cached = None
@@ -207,7 +208,6 @@ def train(context: Context) -> bool:
     if zeros:
         callbacks.append(zeros)
     learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
-    pairs = hasattr(task, "PAIRS")
     used = None if zeros or settings.fp16 or learn or pairs else used_tokens.apply(model, encoded["train"])
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))

@@ -179,8 +179,7 @@ def values(made: Recipe) -> dict[str, Any]:
     Settings of the strategies that it has not chosen are at their defaults.
     """
     known = fields()
-    plain = {"version": made.version, "task": made.task, "model": made.model, "device": made.device, "retries": made.retries}
-    plain |= {"launcher": made.launcher, "processes": made.processes}
+    plain = {name: getattr(made, name) for name in Recipe.model_fields if name in known}
     for part in ("strategy", *PARTS, "distil", "prune"):
         if getattr(made, part) is not None:
             plain |= {f"{part}.{name}": value for name, value in getattr(made, part).model_dump().items()}

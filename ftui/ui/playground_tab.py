@@ -16,6 +16,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import asking, chat, composing, many, pieces, task_views
 from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
+from ftui.ui.task_views import evaluation
 
 EXAMPLES = 6
 HISTORY = 20  # questions of this session that stay in sight
@@ -139,12 +140,11 @@ def examples(run: Run, lang: str) -> str:
 
 def reliability(run: Run, lang: str) -> str:
     """How often a classifier was wrong on the rows that it was tested on, and whether its confidence says too much."""
-    try:
-        splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"]
-    except (OSError, ValueError):
+    report, view = evaluation.report(run.home, run.id)
+    if view is None:
         return ""
-    split = "test" if "test" in splits else "validation"
-    rows, metrics = splits[split]["rows"], splits[split]["metrics"]
+    split = evaluation.split_of(report, None)
+    rows, metrics = report["splits"][split]["rows"], report["splits"][split]["metrics"]
     if "accuracy" not in metrics:
         return ""
     wrong = languages.text("wrong_on", lang, wrong=round(rows * (1 - metrics["accuracy"])), rows=rows, split=languages.text("split_" + split, lang))
