@@ -255,12 +255,15 @@
     },
   };
 
-  // The threshold of an answer with several labels: which bars count as said.
+  // The threshold of an answer with several labels: which of them are said.
   document.addEventListener("input", (event) => {
     if (!event.target.matches("[data-threshold]")) return;
     const least = Number(event.target.value);
     event.target.parentElement.querySelector("b").textContent = least.toFixed(2);
-    const bars = event.target.closest(".answer").querySelectorAll("[data-share]");
+    const answer = event.target.closest(".answer");
+    const bars = [...answer.querySelectorAll("[data-share]")];
     bars.forEach((bar) => bar.classList.toggle("first", Number(bar.dataset.share) >= least));
+    const said = bars.filter((bar) => bar.matches(".first")).map((bar) => bar.previousElementSibling.textContent);
+    answer.querySelector("#answer-label").textContent = said.join(", ") || event.target.dataset.none;
   });
 })();

@@ -99,6 +99,9 @@ def _body(facts: dict[str, Any], lang: str) -> str:
         shown = ", ".join(f"`{label}`" for label in labels[:MOST_LABELS]) + (" …" if len(labels) > MOST_LABELS else "")
         parts.append(t("card_labels", labels=shown))
 
+    if card.get("decision"):
+        parts.append(t("card_threshold", **card["decision"]))
+
     rows = {"name": data["name"], "rows": data["rows"]}
     shares = {"test": recipe.data.test_size, "validation": recipe.data.validation_size, "seed": recipe.data.seed}
     own = recipe.data.validation_path or recipe.data.test_path

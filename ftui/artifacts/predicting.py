@@ -63,7 +63,7 @@ class Predictor:
             self.writer.reference = self.base() if hasattr(self.task, "PAIRS") else None
             with self._lock:
                 return self.task.scored(table, self.writer, progress)
-        return self.task.answers(table, *self.outputs(table, progress), self.labels)
+        return self.task.answers(table, *self.outputs(table, progress), self.labels, **self.card.get("decision", {}))
 
     def outputs(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> tuple[datasets.Dataset, list[Any]]:
         """(windows of the table's rows as they are, the model's output for each: an array, or a list of them where it has

@@ -17,7 +17,7 @@ PACKAGES = {"onnx": "transformers onnxruntime", "adapter": "transformers torch p
 CLASSES = """\
 scores = outputs[0][0]
 shares = {shares}
-print({{labels[i]: float(share) for i, share in enumerate(shares)}})"""
+print({{labels[i]: float(share) for i, share in enumerate(shares){said}}})"""
 SHARES = {
     "single_label_classification": "np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()",
     "multi_label_classification": "1 / (1 + np.exp(-scores))",
@@ -80,7 +80,9 @@ def _pipeline(card: dict, task: Any, asked: list[str], folder: str, talks: bool)
     if task.PIPELINE == "token-classification":
         return head + f"print(ask({asked[0]!r}))"
     given = repr(asked[0]) if len(asked) == 1 else f'{{"text": {asked[0]!r}, "text_pair": {asked[1]!r}}}'
-    return head + f"print(ask({given}, truncation=True, max_length={card['max_length']}))"
+    asking = f"ask({given}, truncation=True, max_length={card['max_length']})"
+    least = card.get("decision", {}).get("threshold")
+    return head + (f"print({asking})" if least is None else f'print([said for said in {asking} if said["score"] >= {least:.4g}])')
 
 
 def _writes(card: dict, task: Any, asked: list[str], name: str, folder: str, talks: bool) -> str:
@@ -139,14 +141,14 @@ def _outputs(card: dict, task: Any, asked: list[str], name: str, folder: str, pr
         run = ["with torch.inference_mode():", f"    outputs = [output{array} for output in {call}]"]
     classes = "AutoConfig, AutoTokenizer" + (f", {task.MODEL}" if any(task.MODEL in line for line in load) else "")
     lines = [*imports, f"from transformers import {classes}", "", *load]
-    read = _read(task, problem)
+    read = _read(task, problem, card)
     if "labels[" in read:
         known = repr(card["labels"]) if name == "adapter" else f'AutoConfig.from_pretrained("{folder}").id2label'
         lines.append(f"labels = {known}")
     return _tidy([*lines, "", batch, *run, read])
 
 
-def _read(task: Any, problem: str | None) -> str:
+def _read(task: Any, problem: str | None, card: dict) -> str:
     """From `outputs` to an answer."""
     if task.PIPELINE == "token-classification":
         return TOKENS
@@ -156,7 +158,9 @@ def _read(task: Any, problem: str | None) -> str:
         return FILLED
     if problem == "regression":
         return "print(float(outputs[0][0][0]))"
-    return CLASSES.format(shares=SHARES[problem or "single_label_classification"])
+    least = card.get("decision", {}).get("threshold")
+    said = "" if least is None else f" if share >= {least:.4g}"
+    return CLASSES.format(shares=SHARES[problem or "single_label_classification"], said=said)
 
 
 def _tidy(lines: list[str]) -> str:

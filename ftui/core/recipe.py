@@ -213,6 +213,7 @@ class Recipe(Part):
     strategy: Strategy = Full()
     training: Training = Training()
     language: Language = Language()
+    decision_threshold: Auto | Annotated[FiniteFloat, Field(gt=0, lt=1)] = "auto"  # of several labels; auto: chosen on the validation rows
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     launcher: Literal["local", "torchrun"] = "local"
     processes: int = Field(2, ge=2, le=64)  # of torchrun

@@ -28,6 +28,8 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
     from ftui.artifacts.predicting import Predictor
 
     predictor = Predictor(run.model, device)
+    if hasattr(predictor.task, "decide"):
+        _decide(predictor, run, splits.get("validation"), events)
     report = {"version": 1, "task": predictor.card["task"], "labels": predictor.labels, "best": predictor.card["best"], "splits": {}}
     tables = []
     metrics = {}
@@ -52,6 +54,18 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
         temporary.replace(run.predictions)
     write_json(run.report, report)
     return metrics
+
+
+def _decide(predictor: Predictor, run: Run, validation: pa.Table | None, events: Writer) -> None:
+    """Put into the model's card how it is to decide: as the recipe says, else as is best for the validation rows."""
+    wanted = recipes.load(run.recipe).decision_threshold
+    chosen = None if wanted == "auto" else {"threshold": wanted}
+    if chosen is None and validation is not None:
+        chosen = predictor.task.decide(validation, predictor.answers(validation), predictor.labels)
+        events.log("threshold_chosen", **{name: f"{value:.3g}" for name, value in chosen.items()}, rows=validation.num_rows)
+    predictor.card.pop("decision", None)
+    predictor.card |= {"decision": chosen} if chosen else {}
+    write_json(run.model / "ftui.json", predictor.card)
 
 
 def score(predictor: Predictor, table: pa.Table, events: Writer) -> tuple[dict, pa.Table]:

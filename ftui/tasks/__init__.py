@@ -46,6 +46,9 @@ What only some of them have:
     talk(messages, writer)                         where one can talk to it: the same for a conversation
     PLAIN                                          the role of texts that nobody says to anybody: who has learned from them goes
                                                    on with a text and is not talked to
+    begin_head(model, train, labels)               what a head that has learned nothing may know before it does
+    decide(table, answers, labels)                 what of the decision is chosen on the validation rows: further arguments of
+                                                   `answers`, kept in the model's card as "decision"
     TEXTS                                          columns of encoded rows that are texts, where it is not input_ids alone
     WATCHED                                        metrics that are known during training, where these are others
     PAIRS                                          rows hold two answers each; `loss` is then of margins, and `scored` compares

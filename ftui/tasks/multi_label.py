@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ftui.core.errors import UserError
-from ftui.tasks import texts
+from ftui.tasks import heads, texts
 
 if TYPE_CHECKING:
     import datasets
@@ -21,7 +21,7 @@ STRATIFY = None
 PIPELINE = "text-classification"
 MODEL = "AutoModelForSequenceClassification"
 METRICS = ("f1_micro", "f1_macro", "map", "subset_accuracy")
-THRESHOLD = 0.5  # labels that are at least so probable are said to apply
+THRESHOLD = 0.5  # labels that are at least so probable are said to apply, where no other has been chosen
 MOST_LABELS = 2000
 
 
@@ -69,9 +69,16 @@ def _marked(table: pa.Table, labels: list[str]) -> np.ndarray:
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:
     """The model of this family with a head for these labels; a head that was trained for others is replaced."""
-    from ftui.tasks import heads
-
     return heads.classifier(source, labels, "multi_label_classification", config, **options)
+
+
+def begin_head(model: Any, train: pa.Table, labels: list[str]) -> None:
+    """A new head begins with how frequent each label is; else the first epochs would go into learning that most are rare."""
+    import numpy as np
+    from scipy.special import logit
+
+    rows = train.num_rows
+    heads.expect(model, logit((_marked(train, labels).sum(0) + 0.5) / (rows + 1)).astype(np.float32))
 
 
 collator = texts.collator
@@ -88,10 +95,19 @@ def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None, label_smooth
 
 
 def metrics(logits: np.ndarray, references: np.ndarray, labels: list[str]) -> dict[str, float]:
-    """(N, L) logits and (N, L) zeros and ones give METRICS, each between 0 and 1."""
+    """(N, L) logits and (N, L) zeros and ones give METRICS, each between 0 and 1, at the threshold that is best for these rows:
+    `decide` will choose it on them in the end."""
     from ftui.tasks import multi_label_report
 
-    return multi_label_report.metrics(_probabilities(logits), references > 0.5, THRESHOLD)
+    scores, wanted = _probabilities(logits), references > 0.5
+    return multi_label_report.metrics(scores, wanted, multi_label_report.best_threshold(scores, wanted, THRESHOLD))
+
+
+def decide(table: pa.Table, answers: list[dict], labels: list[str]) -> dict:
+    """{"threshold"}: the one at which the F1 over all labels of these validation rows is largest."""
+    from ftui.tasks import multi_label_report
+
+    return {"threshold": multi_label_report.best_threshold(_scores(answers, labels), _marked(table, labels) > 0.5, THRESHOLD)}
 
 
 def _probabilities(logits: np.ndarray) -> np.ndarray:
@@ -100,16 +116,25 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
     return expit(logits.astype("float64"))
 
 
-def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray], labels: list[str]) -> list[dict]:
-    """[{"labels": those at or above THRESHOLD, "scores": {label: probability}}], the probable labels first."""
+def answers(
+    table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray], labels: list[str], threshold: float = THRESHOLD
+) -> list[dict]:
+    """[{"labels": those at or above the threshold, "scores": {label: probability}, "threshold"}], the probable labels first."""
     import numpy as np
 
     results = []
     for row in _probabilities(np.stack(outputs)) if outputs else []:
         order = row.argsort()[::-1]
         scores = {labels[i]: float(row[i]) for i in order}
-        results.append({"labels": [label for label, p in scores.items() if p >= THRESHOLD], "scores": scores})
+        results.append({"labels": [label for label, p in scores.items() if p >= threshold], "scores": scores, "threshold": threshold})
     return results
+
+
+def _scores(answers: list[dict], labels: list[str]) -> np.ndarray:
+    """(N, L) probabilities."""
+    import numpy as np
+
+    return np.array([[answer["scores"][label] for label in labels] for answer in answers]).reshape(-1, len(labels))
 
 
 def said(answer: dict) -> str:
@@ -128,21 +153,21 @@ def _sure(answer: dict) -> float:
 
 def report(table: pa.Table, answers: list[dict], labels: list[str]) -> dict:
     """Plain data for the evaluation tab: metrics with intervals, each label, other thresholds."""
-    import numpy as np
-
     from ftui.tasks import multi_label_report
 
-    scores = np.array([[answer["scores"][label] for label in labels] for answer in answers]).reshape(-1, len(labels))
-    return multi_label_report.build(scores, _marked(table, labels) > 0.5, labels, THRESHOLD)
+    threshold = answers[0]["threshold"] if answers else THRESHOLD
+    return multi_label_report.build(_scores(answers, labels), _marked(table, labels) > 0.5, labels, threshold)
 
 
 def baseline(splits: dict[str, pa.Table], split: str) -> dict:
-    """A simple model of the same training rows, scored on one split: what fine-tuning has to beat."""
+    """A simple model of the same training rows, scored on one split, its threshold chosen on the validation rows as the model's
+    own: what fine-tuning has to beat."""
     from ftui.tasks import multi_label_report, tfidf
 
     names = labels(splits)
-    scores = tfidf.one_vs_rest(splits["train"], splits[split], _marked(splits["train"], names) > 0.5)
-    found = multi_label_report.metrics(scores, _marked(splits[split], names) > 0.5, THRESHOLD)
+    scores, *others = tfidf.one_vs_rest(splits["train"], [splits[name] for name in (split, "validation") if name in splits], _marked(splits["train"], names) > 0.5)
+    threshold = multi_label_report.best_threshold(others[0], _marked(splits["validation"], names) > 0.5, THRESHOLD) if others else THRESHOLD
+    found = multi_label_report.metrics(scores, _marked(splits[split], names) > 0.5, threshold)
     return {"name": "tfidf_one_vs_rest", "rows": splits["train"].num_rows, "metrics": found}
 
 

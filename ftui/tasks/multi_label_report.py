@@ -26,6 +26,19 @@ def metrics(scores: np.ndarray, references: np.ndarray, threshold: float) -> dic
     }
 
 
+def best_threshold(scores: np.ndarray, references: np.ndarray, otherwise: float) -> float:
+    """The threshold at which the micro F1 of (N, L) probabilities and (N, L) booleans is largest, midway between the last
+    probability that is said and the first that is not; `otherwise` where no label applies to any row."""
+    if not references.any():
+        return otherwise
+    order = np.argsort(-scores, axis=None, kind="stable")
+    falling, hits = scores.ravel()[order], references.ravel()[order].cumsum()
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
+    ends = np.append(falling[1:] < falling[:-1], True)  # equal ones are said together
+    last = int(np.where(ends, f1, -1).argmax())
+    return float((falling[last] + (falling[last + 1] if last + 1 < len(falling) else 0.0)) / 2)
+
+
 def build(scores: np.ndarray, references: np.ndarray, labels: list[str], threshold: float) -> dict:
     """(N, L) probabilities and (N, L) booleans give metrics with intervals, a table of labels, and what other thresholds
     would give."""

@@ -40,19 +40,21 @@ def score(train: pa.Table, test: pa.Table) -> dict:
     }
 
 
-def one_vs_rest(train: pa.Table, test: pa.Table, marked: np.ndarray) -> np.ndarray:
-    """(M, L) probabilities of labels for the rows of `test`: a logistic regression for each of them, from the rows of `train`
-    and (N, L) booleans. A label that all rows have, or none, has its share."""
+def one_vs_rest(train: pa.Table, tests: list[pa.Table], marked: np.ndarray) -> list[np.ndarray]:
+    """(M, L) probabilities of labels for the rows of each of `tests`: a logistic regression for each of them, from the rows of
+    `train` and (N, L) booleans. A label that all rows have, or none, has its share."""
+    import pyarrow as pa
     from sklearn.linear_model import LogisticRegression
 
     rows = _chosen(train)
     train, marked = train.take(rows), marked[rows]
-    learned, asked = _features(train, test)
-    scores = np.tile(marked.mean(0), (test.num_rows, 1))
+    columns = [name for name in texts.ROLES if name in train.column_names]
+    learned, asked = _features(train, pa.concat_tables([test.select(columns) for test in tests]))
+    scores = np.tile(marked.mean(0), (asked.shape[0], 1))
     for label in np.flatnonzero(marked.any(0) & ~marked.all(0)):
         model = LogisticRegression(C=10, max_iter=300).fit(learned, marked[:, label])
         scores[:, label] = model.predict_proba(asked)[:, 1]
-    return scores
+    return np.split(scores, np.cumsum([test.num_rows for test in tests])[:-1])
 
 
 def ridge(train: pa.Table, test: pa.Table) -> np.ndarray:

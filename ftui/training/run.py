@@ -98,6 +98,8 @@ def train(context: Context) -> bool:
     base = pruning.pruned(recipe, base, splits["train"], task, labels, run.checkpoints / "pruned", device, events)
     recovers = recipe.prune is None or recipe.prune.recover
     model, tokenizer = models.load(base, recipe, functools.partial(build, **quantised), events)
+    if hasattr(task, "begin_head"):
+        task.begin_head(model, splits["train"], labels)
     distil = recipe.distil
     single = not (distil and distil.hidden_weight) and first_token.apply(model)  # hidden states are read of all tokens
     if settings.gradient_checkpointing and recipe.strategy.name == "lora":

@@ -65,6 +65,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "training.per_device_eval_batch_size",
     ),
     "saving": (
+        "decision_threshold",
         "training.eval_strategy",
         "training.eval_steps",
         "training.logging_steps",

@@ -8,13 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftui import jobs, tasks
-from ftui.artifacts import exporting, measuring, model_card
+from ftui.artifacts import exporting, measuring, model_card, using
 from ftui.artifacts.predicting import Predictor
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.home import Home
 from ftui.data import preparing
-from ftui.evaluation.run import score
+from ftui.evaluation.run import evaluate_splits, score
 from tests.conftest import BAD, FILLER, GOOD, reviews, wait_for
 
 
@@ -110,6 +110,24 @@ def gives_out(run) -> None:
     assert f'pipeline("{task.PIPELINE}"' in told or task.MODEL in told
 
 
+def decides_alike(run, threshold: float) -> None:
+    """The threshold that the validation rows chose holds everywhere, and the recipe's own instead where it has one."""
+    report, rows = json.loads(run.report.read_text()), pq.read_table(run.predictions).to_pylist()
+    assert {part["threshold"] for part in report["splits"].values()} == {threshold} and threshold != 0.5
+    said = [[name for name, p in zip(report["labels"], row["scores"], strict=True) if p >= threshold] for row in rows]
+    assert said == [json.loads(row["prediction"]) for row in rows]
+    exported = json.loads((run.exports / "onnx" / "ftui.json").read_text(encoding="utf-8"))
+    assert exported["decision"] == {"threshold": threshold}
+    for name in ("model", "onnx"):
+        assert f">= {threshold:.4g}" in using.code(run, name, "x")
+    assert f"{threshold:.3g}" in model_card.write(run, "model")
+    recipe = recipes.load(run.recipe)
+    run.recipe.write_text(recipes.dump(recipe.model_copy(update={"decision_threshold": 0.999999})))
+    splits = preparing.prepare(recipe.data, run.home, tasks.get(recipe.task).ROLES, None).splits
+    metrics = evaluate_splits(run, splits, ev.Writer(run.training().events, 1), "cpu")
+    assert metrics["test_f1_micro"] < 0.5 < metrics["test_map"] and Predictor(run.model).predict([{"text": "很好"}])[0]["threshold"] == 0.999999
+
+
 @pytest.mark.parametrize(
     ("task", "data", "given", "expected"),
     [
@@ -138,6 +156,7 @@ def test_the_whole_way(tmp_path, recipe_for, task, data, given, expected):
         assert report["baseline"]["metrics"]["f1"] > 0.9
     elif task == "multi-label-classification":
         assert sorted(answer["labels"]) == expected and report["baseline"]["metrics"]["map"] > 0.9
+        decides_alike(run, answer["threshold"])
     elif task == "text-regression":
         assert abs(answer["value"] - expected) < 1 and report["splits"]["test"]["metrics"]["rmse"] < 1
         assert recipes.load(run.recipe).data.columns == {"text": "sentence1", "number": "score", "text_pair": "sentence2"}

@@ -23,12 +23,44 @@ def marked():
 def test_metrics_of_several_labels_are_those_of_scikit_learn(marked):
     logits, references = marked
     found = multi_label.metrics(logits, references.astype(float), NAMES)
-    said = expit(logits) >= 0.5
+    said = expit(logits) >= multi_label_report.best_threshold(expit(logits), references, 0.5)
     assert tuple(found) == multi_label.METRICS
     assert found["f1_micro"] == pytest.approx(sk.f1_score(references, said, average="micro"))
     assert found["f1_macro"] == pytest.approx(sk.f1_score(references, said, average="macro", zero_division=0))
     assert found["map"] == pytest.approx(sk.average_precision_score(references[:, :3], expit(logits)[:, :3], average="macro"))
     assert found["subset_accuracy"] == pytest.approx((said == references).all(1).mean())
+
+
+def test_the_best_threshold_is_the_best_of_all_there_are(marked):
+    logits, references = marked
+    scores = expit(logits - 3).round(2)  # rare labels, and many that are equally probable
+    best = multi_label_report.best_threshold(scores, references, 0.5)
+    f1 = [sk.f1_score(references, scores >= t, average="micro", zero_division=0) for t in (best, *np.linspace(0, 1, 500))]
+    assert f1[0] == max(f1) > sk.f1_score(references, scores >= 0.5, average="micro") + 0.1
+    assert multi_label_report.best_threshold(scores, np.zeros_like(references), 0.5) == 0.5
+    table = pa.table({"labels": [[name for name, there in zip(NAMES, row, strict=True) if there] for row in references]})
+    said = multi_label.answers(table, None, list(logits - 3), NAMES)
+    assert said[0]["threshold"] == 0.5 and multi_label.decide(table, said, NAMES)["threshold"] == multi_label_report.best_threshold(expit(logits - 3), references, 0.5)
+
+
+def test_a_new_head_begins_with_how_frequent_labels_are():
+    import torch
+
+    from ftui.tasks import heads
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.base_model, self.dense, self.out = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+            self.out.bias.data.zero_()
+
+    model, train = Model(), pa.table({"labels": [["a"], [], [], ["b", "a"]]})
+    inside = model.base_model.bias.clone(), model.dense.bias.clone()
+    multi_label.begin_head(model, train, ["a", "b"])
+    assert torch.sigmoid(model.out.bias).tolist() == pytest.approx([2.5 / 5, 1.5 / 5])
+    assert torch.equal(inside[0], model.base_model.bias) and torch.equal(inside[1], model.dense.bias)
+    heads.expect(model, [5.0, 5.0])
+    assert torch.sigmoid(model.out.bias).tolist() == pytest.approx([0.5, 0.3]), "one that has learned is left alone"
 
 
 def test_the_report_on_several_labels(marked):

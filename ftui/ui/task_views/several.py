@@ -23,17 +23,19 @@ LABELLED = False
 
 def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
     """Which labels apply, and all of them as bars; the page's script moves the threshold."""
-    words = languages.text("labels_at", lang, n=len(said["labels"]), all=len(said["scores"]))
-    head = ", ".join(said["labels"]) or languages.text("no_label", lang)
+    least = said.get("threshold", THRESHOLD)
+    words = languages.text("labels_at", lang, threshold=f"{least:.2g}")
+    none = escape(languages.text("no_label", lang))
+    head = escape(", ".join(said["labels"])) or none
     label = escape(languages.text("threshold", lang))
     rows = "".join(
         f'<div class="name" title="{escape(name)}">{escape(name)}</div>'
-        f'<div class="bar{" first" if p >= THRESHOLD else ""}" role="img" aria-label="{escape(name)} {p:.3f}" data-share="{p:.4f}">'
+        f'<div class="bar{" first" if p >= least else ""}" role="img" aria-label="{escape(name)} {p:.3f}" data-share="{p:.4f}">'
         f'<i style="width:{p * 100:.2f}%"></i></div><div class="value">{p:.3f}</div>'
         for name, p in said["scores"].items()
     )
-    slider = f'<label class="threshold">{label} <input type="range" min="0.05" max="0.95" step="0.05" value="{THRESHOLD}" data-threshold> <b>{THRESHOLD:.2f}</b></label>'
-    return f'<div class="top" id="answer-label">{escape(head)}</div><div class="muted">{escape(words)}</div>{slider}<div class="bars">{rows}</div>'
+    slider = f'<label class="threshold">{label} <input type="range" min="0.01" max="0.99" step="0.01" value="{least:.2f}" data-threshold data-none="{none}"> <b>{least:.2f}</b></label>'
+    return f'<div class="top" id="answer-label">{head}</div><div class="muted">{escape(words)}</div>{slider}<div class="bars">{rows}</div>'
 
 
 def short(said: dict) -> tuple[str, str]:
