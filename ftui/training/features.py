@@ -9,7 +9,6 @@ fed in, the embeddings and the frozen layers pass them on; names and numbers of 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import os
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftui.core import recipe as r
 from ftui.core.home import disk_use, publish
-from ftui.training.batching import TokenBatches
+from ftui.training.batching import TokenBatches, token_counts
 from ftui.training.strategies import depths
 from ftui.training.strategies import layers as count_layers
 
@@ -43,6 +42,7 @@ LAYERS = {
 LARGEST = 4_000_000_000  # bytes of all states that are kept
 TOKENS = {"cpu": 1024}  # at a time, when they are computed: what a CPU's caches hold
 MANY_TOKENS = 8192  # elsewhere
+SPLIT = 1 << 40  # a row's place among the states is its number plus so many for each split before its own
 NOT_OF_STATES = ("id2label", "label2id", "problem_type", "_name_or_path", "architectures", "dtype", "classifier_dropout")
 
 
@@ -71,12 +71,13 @@ class Features:
         return 2 * tokens * self.model.config.hidden_size
 
     def key(self, rows: datasets.Dataset) -> str:
-        """Of all that the states depend on."""
+        """Of all that the states depend on: 128 bits of it, read at the memory's own speed."""
         import pyarrow.compute as pc
+        import xxhash
 
         config = {k: v for k, v in self.model.config.to_diff_dict().items() if k not in NOT_OF_STATES}
-        about = [1, self.below, self.single, self.bf16, self.model.device.type, config]
-        made = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+        about = [2, self.below, self.single, self.bf16, self.model.device.type, config]
+        made = xxhash.xxh3_128(json.dumps(about, sort_keys=True, default=str).encode())
         for parameter, depth in depths(self.model):
             if depth and not parameter.requires_grad:
                 made.update(parameter.detach().cpu().contiguous().view(-1).numpy())
@@ -85,14 +86,17 @@ class Features:
             if name in table.column_names:
                 made.update(pc.list_value_length(table[name]).to_numpy())
                 made.update(pc.list_flatten(table[name]).to_numpy())
-        return made.hexdigest()[:32]
+        return made.hexdigest()
 
     def add(self, rows: datasets.Dataset, folder: Path, collate: Callable, alive: Callable[[], None]) -> tuple[Any, bool]:
         """(the rows with their place among the states, whether the states were there already). `alive` is called with
         every batch that is computed, and may raise. Raises OverflowError for states that float16 cannot hold."""
+        import datasets
         import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        counts = [1 if self.single else len(ids) for ids in rows["input_ids"]]
+        counts = np.ones(len(rows), int) if self.single else token_counts(rows)[0]
         starts = np.concatenate([[0], np.cumsum(counts)])
         path = folder / self.key(rows)
         found = (path / "states.npy").exists()
@@ -107,13 +111,13 @@ class Features:
                 del states
         self.maps.append(np.load(path / "states.npy", mmap_mode="r"))
         self.starts.append(starts)
+        table = rows.with_format("arrow")[:]
         if self.single:
-            columns = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in rows.column_names]
-            for name in columns:
-                shortened = [values[:1] for values in rows[name]]
-                rows = rows.remove_columns(name).add_column(name, shortened)
-        number = len(self.maps) - 1
-        return rows.add_column("place", [[number, i] for i in range(len(rows))]), found
+            table = table.drop_columns([name for name in ("attention_mask", "token_type_ids") if name in table.column_names])
+            at = table.column_names.index("input_ids")
+            table = table.set_column(at, "input_ids", pc.list_slice(table["input_ids"], 0, 1))
+        table = table.append_column("place", pa.array((len(self.maps) - 1) * SPLIT + np.arange(len(rows))))
+        return datasets.Dataset(table.replace_schema_metadata(None), fingerprint=path.name), found
 
     def _compute(self, rows: Any, collate: Callable, starts: Any, states: Any, alive: Callable[[], None]) -> None:
         import torch
@@ -176,11 +180,16 @@ class Features:
         def with_states(rows: list[dict]) -> Any:
             import torch
 
-            places = [row["place"] for row in rows]
+            number = rows[0]["place"] // SPLIT
+            places = [row["place"] % SPLIT for row in rows]
+            if self.single:  # one token of each: nothing to pad
+                batch = {name: torch.tensor([row[name] for row in rows]) for name in rows[0] if name != "place"}
+                batch["states"] = torch.from_numpy(self.maps[number][places].astype("float32"))[:, None]
+                return batch
             batch = collate([{name: value for name, value in row.items() if name != "place"} for row in rows])
             mask = batch["attention_mask"].bool()
             states = torch.zeros(*mask.shape, self.model.config.hidden_size)
-            for i, (number, row) in enumerate(places):
+            for i, row in enumerate(places):
                 start, end = self.starts[number][row : row + 2]
                 states[i, mask[i]] = torch.from_numpy(self.maps[number][start:end].astype("float32"))
             batch["states"] = states
