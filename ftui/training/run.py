@@ -137,6 +137,7 @@ def train(context: Context) -> bool:
     if validated:  # longest first means less padding, and metrics don't mind the order
         by_length = np.argsort(-token_counts(encoded["validation"], texts).sum(0), kind="stable")
         encoded["validation"] = encoded["validation"].select(by_length)
+    models.attend(model, device, max_length)
     events.log("tokenised", max_length=max_length, mean=round(sum(lengths) / len(lengths), 1), cut=cut)
 
     # the frozen part, once
