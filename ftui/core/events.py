@@ -4,6 +4,7 @@
     {..., "type": "log", "level": "info", "key": "loading_model", "params": {...}}     text in core/texts/log.yaml
     {..., "type": "progress", "step": 12, "max_steps": 90, "epoch": 0.4, "examples_per_second": 81.0, "eta": 44.0}
     {..., "type": "metric", "step": 12, "epoch": 0.4, "values": {"loss": 0.61, "learning_rate": 1e-4}}
+    {..., "type": "layers", "step": 12, "epoch": 0.4, "learning_rate": {"embeddings": null, "1": 1e-4, "head": 1e-4}, "grad_norm": {...}}
     {..., "type": "error", "code": "...", "message": "...", "hint": "...", "details": "..."}
 
 Each line is one write to a file opened for appending, so parent and child may both write. A reader may meet a
@@ -52,6 +53,9 @@ class Writer:
         finite = {k: v for k, v in values.items() if isinstance(v, (int, float)) and v - v == 0}
         self.write("metric", step=step, epoch=epoch, values=finite)
 
+    def layers(self, step: int, epoch: float, learning_rate: dict[str, float | None], grad_norm: dict[str, float | None]) -> None:
+        self.write("layers", step=step, epoch=epoch, learning_rate=learning_rate, grad_norm=grad_norm)
+
     def error(self, code: str, message: str, hint: str = "", details: str = "", **params: object) -> None:
         self.write("error", code=code, message=message, hint=hint, details=details[-20_000:], params=params)
 
@@ -88,6 +92,7 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "log": {"key": str, "params": dict},
     "progress": {},
     "metric": {"step": (int, float), "values": dict},
+    "layers": {"step": (int, float), "epoch": (int, float), "learning_rate": dict, "grad_norm": dict},
     "error": {"code": str, "message": str},
 }
 

@@ -83,6 +83,7 @@ def train(context: Context) -> bool:
         rates,
         strategies,
         thawing,
+        timeline,
         used_tokens,
     )
     from ftui.training.batching import token_counts
@@ -202,16 +203,16 @@ def train(context: Context) -> bool:
         seed=settings.seed,
         label_names=["labels"],
     )
-    callbacks: list[Any] = [Reporter(events, lambda: ranks.any_of(context.should_stop()), rows_per_step)]
+    learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
+    zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
+    used = None if zeros or settings.fp16 or learn or pairs else used_tokens.apply(model, encoded["train"])
+    callbacks: list[Any] = [timeline.Timeline(model, events), Reporter(events, lambda: ranks.any_of(context.should_stop()), rows_per_step)]
     if isinstance(recipe.strategy, recipes.Gradual):
         callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
     if hasattr(task, "talk") and validated and recipe.language.samples != 0:
         callbacks.append(language.Samples(task, splits["validation"]["messages"].to_pylist(), tokenizer, recipe.language, max_length, events))
-    zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
     if zeros:
         callbacks.append(zeros)
-    learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
-    used = None if zeros or settings.fp16 or learn or pairs else used_tokens.apply(model, encoded["train"])
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
     kind: Any = functools.partial(language.LanguageTrainer, shifted=task.SHIFTED) if speaks else GroupedTrainer

@@ -139,13 +139,21 @@ def layers(model: PreTrainedModel) -> int:
     return 1 + max((n for n in _numbers(model).values() if n is not None), default=-1)
 
 
+def encoder_layers(model: PreTrainedModel) -> int:
+    """How many of the layers are those of an encoder below a decoder; 0 for a model that is not made of both."""
+    if not model.config.is_encoder_decoder:
+        return 0
+    numbers = [layer_of(name) for name, _ in model.base_model.named_parameters() if name.startswith("encoder.")]
+    return 1 + max((n for n in numbers if n is not None), default=-1)
+
+
 def _numbers(model: PreTrainedModel) -> dict[str, int | None]:
     """{parameter of the backbone: the number of its layer}. Where there are an encoder and a decoder, the decoder's layers
     come after the encoder's, whose last norm belongs to its last layer."""
     found = {name: layer_of(name) for name, _ in model.base_model.named_parameters()}
-    if not model.config.is_encoder_decoder:
+    below = encoder_layers(model)
+    if not below:
         return found
-    below = 1 + max((n for name, n in found.items() if n is not None and name.startswith("encoder.")), default=-1)
     found |= {name: below - 1 for name in found if name.startswith("encoder.") and _after_layers(name)}
     return {name: n + below if n is not None and name.startswith("decoder.") else n for name, n in found.items()}
 
