@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 from array import array
 from collections import OrderedDict
@@ -66,6 +67,7 @@ class Following:
     worked: float = 0.0
     _since: float | None = None
     _series: dict[str, Series] = field(default_factory=dict)
+    _layers: dict[tuple[str, str], Series] = field(default_factory=dict)  # what is measured, and of which layer
     _measured: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,6 +85,18 @@ class Following:
 
         with self._lock:
             return {name: np.array([line.steps, line.values]).T for name, line in self._series.items() if line.steps}
+
+    def layers(self) -> dict | None:
+        """{"names" (from the bottom to the top), "epochs": (N,), "learning_rate": (L, N), "grad_norm": (L, N)}, NaN where a layer
+        is frozen; None where nothing is known of layers."""
+        import numpy as np
+
+        with self._lock:
+            if not self._layers:
+                return None
+            names = [name for kind, name in self._layers if kind == "learning_rate"]
+            tables = {kind: np.array([self._layers[kind, name].values for name in names]) for kind in ("learning_rate", "grad_norm")}
+            return {"names": names, "epochs": np.array(self._layers["epoch", ""].values), **tables}
 
     def seconds(self, now: float) -> float:
         """Seconds of work so far, over all attempts; waiting in the queue is none. `now` counts while it works."""
@@ -105,18 +119,32 @@ class Following:
             self.progress = event
         elif kind == "metric":
             self._measure(event)
+        elif kind == "layers":
+            self._look(event)
         elif kind == "error":
             self.error = event
 
     def _measure(self, event: dict) -> None:
-        if event["attempt"] > self._measured:  # what this attempt does again is forgotten, also steps not yet reached
-            self._measured = event["attempt"]
-            for line in self._series.values():
-                line.cut(event["step"])
+        self._begin(event)
         for name, value in event["values"].items():
             self._series.setdefault(name, Series()).put(event["step"], value)
         self.values |= event["values"]
         self.points_seen += 1
+
+    def _look(self, event: dict) -> None:
+        self._begin(event)
+        self._layers.setdefault(("epoch", ""), Series()).put(event["step"], event["epoch"])
+        for kind in ("learning_rate", "grad_norm"):
+            for name in event["learning_rate"]:
+                value = event[kind].get(name)
+                self._layers.setdefault((kind, name), Series()).put(event["step"], math.nan if value is None else value)
+
+    def _begin(self, event: dict) -> None:
+        """What a new attempt does again is forgotten, also steps not yet reached."""
+        if event["attempt"] > self._measured:
+            self._measured = event["attempt"]
+            for line in (*self._series.values(), *self._layers.values()):
+                line.cut(event["step"])
 
     def _pause(self) -> None:
         """A stretch of work has ended, at the newest event."""

@@ -18,10 +18,10 @@ from ftui.core import languages
 from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
 from ftui.jobs.following import Following, follow
-from ftui.ui import charts, demo, glossary, lines, live, outcome, pieces
+from ftui.ui import charts, demo, glossary, layers, lines, live, outcome, pieces
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
-OUTPUTS = 13
+OUTPUTS = 16
 TAIL = 6000  # bytes of the worker's own output that are shown with a failure
 NEVER = (None, -1, "", False, 0.0, "")  # what a page that has shown nothing has seen
 
@@ -29,7 +29,8 @@ NEVER = (None, -1, "", False, 0.0, "")  # what a page that has shown nothing has
 
 
 def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, seen: tuple) -> tuple:
-    """What is new since `seen`: (seen, pulse, run to follow, empty, view, status, failure, stop, resume, onward, 3 charts).
+    """What is new since `seen`: (seen, pulse, run to follow, empty, view, status, failure, stop, resume, onward, 3 charts, the
+    layers with their 2 charts).
 
     What has not changed is not sent.
     """
@@ -37,7 +38,7 @@ def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, 
     if job is None:
         if seen[0] == run_id:
             return _skip(OUTPUTS)
-        return ((run_id, *NEVER[1:]), gr.skip(), "", gr.Column(visible=True), gr.Column(visible=False), *_skip(8))
+        return ((run_id, *NEVER[1:]), gr.skip(), "", gr.Column(visible=True), gr.Column(visible=False), *_skip(11))
     told = follow(job)
     state = jobs.state(job)
     place = live.queue_place(job.run) if state == ev.QUEUED else 0
@@ -58,7 +59,7 @@ def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, 
         _stopper(state, lang) if changed else gr.skip(),
         gr.Button(visible=state in (ev.STOPPED, ev.FAILED, ev.LOST)) if changed else gr.skip(),
         gr.Button(visible=state == ev.FINISHED) if changed else gr.skip(),
-        *(draw_curves(told, lang, log_scale, smoothing) if redrawn else [gr.skip()] * 3),
+        *([*draw_curves(told, lang, log_scale, smoothing), *draw_layers(told, lang)] if redrawn else [gr.skip()] * 6),
     )
 
 
@@ -146,6 +147,14 @@ def draw_curves(told: Following, lang: str, log_scale: bool, smoothing: float) -
     ]
 
 
+def draw_layers(told: Following, lang: str) -> tuple[dict, str, str]:
+    """(the part, learning rate, gradient norm); unseen where nothing is known of layers."""
+    found = told.layers()
+    if found is None:
+        return gr.Accordion(visible=False), "", ""
+    return gr.Accordion(visible=True), draw(layers.rates(found, lang)), draw(layers.norms(found, lang))
+
+
 def stop(home: Home, lang: str, run_id: str) -> None:
     """Ask the training to stop; the page sees it in the state."""
     job = _training(home, run_id)
@@ -231,11 +240,17 @@ def build(page: Page) -> None:
                 )
             with gr.Column(min_width=280):
                 rates = chart(t("chart_rates"), t("chart_rates_note"), t("chart_later"), elem_id="chart-rates")
+        with gr.Accordion(t("layers_title"), open=False, visible=False, elem_id="layers", elem_classes=["plain"]) as part:
+            with gr.Row(equal_height=True):
+                with gr.Column(min_width=280):
+                    by_rate = chart(t("layers_rates"), t("layers_rates_note"), elem_id="chart-layer-rates")
+                with gr.Column(min_width=280):
+                    by_norm = chart(t("layers_norms"), t("layers_norms_note"), elem_id="chart-layer-norms")
         _log(page)
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("see_evaluation"), variant="primary", elem_id="see-evaluation", visible=False)
 
-    outputs = [seen, page.pulse, beat, nothing, view, state, problem, stopper, resumer, onward, loss, scores, rates]
+    outputs = [seen, page.pulse, beat, nothing, view, state, problem, stopper, resumer, onward, loss, scores, rates, part, by_rate, by_norm]
     shown = [page.run, log_scale, smoothing]
     page.run.change(page.bind(again), shown, outputs, **QUIET)
     news = [beat.click, log_scale.input, smoothing.input, page.pulse.change]

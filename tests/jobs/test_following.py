@@ -3,6 +3,7 @@
 import json
 import time
 
+import numpy as np
 import pytest
 
 from ftui import jobs
@@ -55,6 +56,17 @@ def test_after_a_resume_the_last_attempt_counts(job):
         for step in steps:
             ev.Writer(job.events, attempt).metric(step, 0, {"loss": loss})
     assert follow(job).curves()["loss"].tolist() == [[1, 1.0], [2, 1.0], *[[s, 2.0] for s in range(3, 8)]]
+
+
+def test_layers_too_are_those_of_the_last_attempt(job):
+    assert follow(job).layers() is None
+    for attempt, steps, rate in [(1, range(1, 6), 1.0), (2, range(3, 5), 2.0)]:
+        for step in steps:
+            ev.Writer(job.events, attempt).layers(step, step / 10, {"1": None, "head": rate}, {"1": None, "head": 2 * rate})
+    told = follow(job).layers()
+    assert told["names"] == ["1", "head"] and told["epochs"].tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert np.isnan(told["learning_rate"][0]).all() and np.isnan(told["grad_norm"][0]).all()
+    assert told["learning_rate"][1].tolist() == [1, 1, 2, 2] and told["grad_norm"][1].tolist() == [2, 2, 4, 4]
 
 
 def test_seconds_are_those_of_work(job):

@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from ftui.ui import charts
+from ftui.ui import charts, layers
 
 CALIBRATION = {"ece": 0.03, "bins": [{"low": 0.5, "high": 0.6, "count": 10, "confidence": 0.55, "accuracy": 0.5}]}
 
@@ -74,3 +75,23 @@ def test_labels_are_text_never_markup(label):
     assert "<" not in shown and "\n" not in shown and 0 < len(shown) < 140
     figure = charts.label_counts([(label, 3), ("b", 2)], "en")
     assert "<script>" not in figure.to_json()
+
+
+@pytest.mark.parametrize("points", [1, 2, 5000])
+def test_layers_of_any_number_of_points(points):
+    rate = np.full((3, points), 1e-4)
+    rate[0] = np.nan
+    norm = np.where(np.isnan(rate), np.nan, 1.0)
+    norm[2, points // 2] = 50.0
+    told = {"names": ["embeddings", "decoder 1", "head"], "epochs": np.linspace(1, 3, points), "learning_rate": rate, "grad_norm": norm}
+    for figure in (layers.rates(told, "en"), layers.norms(told, "en")):
+        heat, frozen = (trace(figure, i) for i in range(2))
+        assert heat["y"] == ["embeddings", "decoder 1", "head"] and frozen["y"] == ["embeddings"]
+        assert len(heat["x"]) == len(heat["z"][0]) + 1 <= layers.MOST_COLUMNS + 1 and heat["x"] == sorted(set(heat["x"]))
+    assert max(heat["customdata"][2]) == 50.0  # no spike is lost
+
+
+def test_layers_of_which_nothing_is_measured():
+    rate, norm = np.full((1, 2), np.nan), np.full((1, 2), np.nan)
+    told = {"names": ["1"], "epochs": np.array([1.0, 2.0]), "learning_rate": rate, "grad_norm": norm}
+    assert trace(layers.norms(told, "en"))["z"] == [[None, None]] == trace(layers.rates(told, "en"))["z"]

@@ -15,6 +15,7 @@ from tests.ui.conftest import make_run
 
 NAMES = (
     "seen", "pulse", "follow", "empty", "view", "status", "failure", "stop", "resume", "onward", "loss", "scores", "rates",
+    "layers", "layer_rates", "layer_norms",
 )  # fmt: skip
 
 
@@ -47,7 +48,23 @@ def test_a_step_sends_the_status_alone_and_a_point_the_curves(home, running):
     assert set(sent) == {"seen", "status"}
     events.metric(20, 0.6, {"loss": 0.6})
     sent = tick(home, run.id, sent["seen"])
-    assert set(sent) == {"seen", "loss", "scores", "rates"}
+    assert set(sent) == {"seen", "loss", "scores", "rates", "layers", "layer_rates", "layer_norms"}
+
+
+def test_layers_are_shown_once_something_is_known_of_them(home, running):
+    run, _, events = running
+    sent = tick(home, run.id)
+    assert not sent["layers"].visible and sent["layer_rates"] == ""
+    for step in (20, 30):
+        events.layers(step, step / 30, {"embeddings": None, "1": None if step < 30 else 1e-5, "head": 1e-4}, {"embeddings": None, "1": None if step < 30 else 0.1, "head": 2.0})
+        events.metric(step, step / 30, {"loss": 0.5})
+    sent = tick(home, run.id, sent["seen"], lang="zh")
+    assert sent["layers"].visible
+    heat, frozen = json.loads(sent["layer_rates"])["data"]
+    assert heat["y"] == ["词嵌入", "1", "输出头"] and heat["z"] == [[None, None], [None, 1e-5], [1e-4, 1e-4]]
+    assert list(zip(frozen["y"], frozen["base"], frozen["x"], strict=True)) == [("词嵌入", pytest.approx(1 / 3), pytest.approx(2 / 3)), ("1", pytest.approx(1 / 3), pytest.approx(1 / 3))]
+    norms = json.loads(sent["layer_norms"])["data"][0]
+    assert norms["customdata"] == [[None, None], [None, 0.1], [2.0, 2.0]] and norms["z"][1][1] == pytest.approx(-1)
 
 
 def test_smoothing_and_scale_draw_the_curves_anew(home, running):

@@ -16,7 +16,7 @@ PREFIXES = (
     "clean_", "disk_", "loses_", "queue_", "tell_",
     "about_metric_", "vote_", "balance_", "bundle_", "card_", "chat_", "about_artefact_", "about_", "artefact_", "axis_", "chart_", "evaluation_", "export_", "group_", "level_", "metric_",
     "advice_", "model_", "phase_", "playground_", "sample_", "snippet_", "split_", "strategy_", "tab_",
-    "way_", "label_rows_", "labelling_", "estimate_by_", "span_to_", "fit_",
+    "way_", "label_rows_", "labelling_", "estimate_by_", "span_to_", "fit_", "layer_",
 )  # fmt: skip
 
 
