@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ftui.cli import data, models, runs, smaller
+from ftui.cli import data, models, runs, searching, smaller
 from ftui.cli.following import BAD_INPUT, INTERRUPTED, OK, HomeOption, print_json
 from ftui.core import home as homes
 from ftui.core import languages
@@ -50,7 +50,7 @@ def ui(
     serve_ui(homes.resolve(home), host=host, port=port, share=share, auth=auth, no_auth=no_auth, demo=demo, root_path=root_path)
 
 
-for command in (runs.train, runs.estimate, runs.race, models.evaluate, models.predict, models.export, models.bundle, models.push, models.script, models.serve, data.disk):
+for command in (runs.train, runs.estimate, runs.race, searching.search, models.evaluate, models.predict, models.export, models.bundle, models.push, models.script, models.serve, data.disk):
     app.command()(command)
 for command in (smaller.distil, smaller.prune, smaller.ensemble):
     app.command()(command)

@@ -33,7 +33,7 @@ def train(
 
     at, made = homes.resolve(home), recipes.load(recipe, set_)
     run = jobs.start_training(made, at)
-    if not made.ensemble:
+    if not (made.ensemble or made.search):
         print(_expected(costs.of(made, at)), file=sys.stderr)
     job = run.training()
     assert job is not None

@@ -31,6 +31,7 @@ class Access:
     most_runs: int | None = None  # of one visitor
     most_examples: int | None = None  # texts that one training reads, one that is only scored being a third
     most_stored: int | None = None  # bytes of one visitor's data sets
+    most_minutes: int | None = None  # of one search
     most_visitors: int | None = None  # whose homes are kept at a time
     most_waiting: int | None = None  # trainings of all visitors that wait
     least_free: int = 0  # bytes of disk that uploads, imports and trainings leave
@@ -70,6 +71,8 @@ class Access:
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
         if recipe.launcher != "local":
             raise UserError("demo_processes")
+        if recipe.search and self.most_minutes is not None and recipe.search.minutes > self.most_minutes:
+            raise UserError("demo_search", minutes=f"{recipe.search.minutes:g}", most=self.most_minutes)
         for name in (recipe.model, *(name for step in recipe.data.augment for name in augmentation.models(step))):
             if name not in starters.names() and not name.startswith(RUN):
                 raise UserError("demo_model", model=name, known=", ".join(starters.names()))
@@ -117,7 +120,7 @@ LOCAL = Access("local")
 PRIVATE = Access("private")
 DEMO = Access(
     "demo", most_rows=20_000, most_steps=3_000, most_megabytes=20, most_runs=10, lifetime=24 * 3600,
-    most_examples=60_000, most_stored=200_000_000, most_waiting=20, most_visitors=500, least_free=1_000_000_000,
+    most_examples=60_000, most_stored=200_000_000, most_minutes=5, most_waiting=20, most_visitors=500, least_free=1_000_000_000,
 )  # fmt: skip
 WAYS = {way.mode: way for way in (LOCAL, PRIVATE, DEMO)}
 

@@ -5,6 +5,7 @@
     {..., "type": "progress", "step": 12, "max_steps": 90, "epoch": 0.4, "examples_per_second": 81.0, "eta": 44.0}
     {..., "type": "metric", "step": 12, "epoch": 0.4, "values": {"loss": 0.61, "learning_rate": 1e-4}}
     {..., "type": "layers", "step": 12, "epoch": 0.4, "learning_rate": {"embeddings": null, "1": 1e-4, "head": 1e-4}, "grad_norm": {...}}
+    {..., "type": "trial", "number": 0, "state": "running", "settings": {"training.learning_rate": 1e-4}, "score": 0.8, ...}
     {..., "type": "error", "code": "...", "message": "...", "hint": "...", "details": "..."}
 
 Each line is one write to a file opened for appending, so parent and child may both write. A reader may meet a
@@ -22,6 +23,7 @@ from ftui.core.redaction import redacted
 QUEUED, STARTING, RUNNING, STOPPING = "queued", "starting", "running", "stopping"
 FINISHED, FAILED, STOPPED, LOST = "finished", "failed", "stopped", "lost"
 TERMINAL = {FINISHED, FAILED, STOPPED, LOST}
+TRIED = ("complete", "pruned", "failed")  # how a trial of a search can end; else it is running, or was stopped with the job
 STATES = {QUEUED, STARTING, RUNNING, STOPPING, *TERMINAL}
 
 
@@ -93,6 +95,7 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "progress": {},
     "metric": {"step": (int, float), "values": dict},
     "layers": {"step": (int, float), "epoch": (int, float), "learning_rate": dict, "grad_norm": dict},
+    "trial": {"number": int, "state": str, "settings": dict, "scores": list},
     "error": {"code": str, "message": str},
 }
 

@@ -15,6 +15,7 @@ from ftui.core import languages
 from ftui.core.augmentation import AUGMENT, Augment, Synonyms
 from ftui.core.errors import UserError
 from ftui.core.part import Part, Share
+from ftui.core.search import Search
 from ftui.core.steps import CLEAN, Clean
 
 Auto = Literal["auto"]
@@ -221,6 +222,7 @@ class Recipe(Part):
     distil: Distil | None = None
     prune: Prune | None = None
     ensemble: Ensemble | None = None
+    search: Search | None = None
 
     @field_validator("model")
     @classmethod
@@ -228,6 +230,12 @@ class Recipe(Part):
         if any(ord(c) < 32 for c in model):
             raise ValueError("control_characters")
         return model.strip()
+
+    @model_validator(mode="after")
+    def _searches_alone(self) -> "Recipe":
+        if self.search and (self.distil or self.prune or self.ensemble or self.launcher != "local"):
+            raise ValueError("search_alone")
+        return self
 
     def epochs(self, rows: int) -> float:
         """The number of epochs, `auto` resolved for so many training rows: few rows are seen more often."""

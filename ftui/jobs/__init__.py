@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
-from ftui.core import starters
+from ftui.core import search, starters
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Job, Run
@@ -43,6 +43,10 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
         raise UserError("metric_unknown", metric=wanted, known=", ".join(f"validation_{m}" for m in sorted(metrics)))
     if recipe.training.early_stopping_patience and not (recipe.data.validation_size or recipe.data.validation_path):
         raise UserError("early_stopping_needs_validation")
+    if recipe.search:
+        search.varied(recipe)
+        if not (recipe.data.validation_size or recipe.data.validation_path):
+            raise UserError("search_needs_validation")
     sources = {field: getattr(recipe.data, field) for field in ("path", "validation_path", "test_path")}
     folders = {field: preparing.resolve(path, home).path for field, path in sources.items() if path}
     data = recipe.data.model_copy(update={field: str(folder) for field, folder in folders.items()})

@@ -129,4 +129,4 @@ def _short(recipe: Recipe, home: Home, there: Home) -> Recipe:
     changes = {"max_steps": UPDATES, "early_stopping_patience": None, "metric_for_best_model": None, "eval_strategy": "epoch"}
     training = recipe.training.model_copy(update=changes)
     parts = {"data": data, "training": training, "model": home.base(recipe.model), "retries": 0}
-    return recipe.model_copy(update=parts | {"distil": None, "prune": None, "ensemble": None})
+    return recipe.model_copy(update=parts | {"distil": None, "prune": None, "ensemble": None, "search": None})

@@ -52,7 +52,7 @@ class Following:
 
     `attempt` is the newest one; `state`, `progress`, `error` and `ended` are its own. `values` has the newest value of
     each metric, `worked` the seconds that attempts before the present stretch of work have taken (see `seconds`).
-    `points_seen` counts, so that a page can tell whether something is new to it.
+    `trials` has the newest event of each trial of a search, by number. `points_seen` counts, so that a page can tell whether something is new to it.
     """
 
     offset: int = 0
@@ -63,6 +63,7 @@ class Following:
     ended: float | None = None
     newest: float | None = None
     values: dict[str, float] = field(default_factory=dict)
+    trials: dict[int, dict] = field(default_factory=dict)
     points_seen: int = 0
     worked: float = 0.0
     _since: float | None = None
@@ -106,6 +107,7 @@ class Following:
         if event["attempt"] > self.attempt:  # a new attempt starts without the last one's end
             self._pause()
             self.attempt, self.state, self.progress, self.error, self.ended = event["attempt"], None, None, None, None
+            self.trials = {number: told for number, told in self.trials.items() if told["state"] in ev.TRIED}
         self.newest = event["time"]
         kind = event["type"]
         if kind == "state":
@@ -121,6 +123,9 @@ class Following:
             self._measure(event)
         elif kind == "layers":
             self._look(event)
+        elif kind == "trial":
+            self.trials[event["number"]] = event
+            self.points_seen += 1
         elif kind == "error":
             self.error = event
 

@@ -52,12 +52,12 @@ def standing(run: Run) -> dict | None:
 
 
 def _split(run: Run) -> dict | None:
-    """What decides which rows are tested; None for an ensemble, whose time is that of its members."""
+    """What decides which rows are tested; None for an ensemble, whose time is that of its members, and for a search."""
     try:
         recipe = recipes.load(run.recipe)
     except (UserError, OSError):
         return None
-    return None if recipe.ensemble else recipe.data.model_dump(exclude=LEARNED_FROM)
+    return None if recipe.ensemble or recipe.search else recipe.data.model_dump(exclude=LEARNED_FROM)
 
 
 def _ladder(run: Run, metric: str) -> dict[str, float]:

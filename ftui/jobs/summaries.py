@@ -12,7 +12,8 @@ from ftui.core.index import Index
 from ftui.jobs import processes
 from ftui.jobs.following import follow
 
-FORM = "4"  # of a summary; another one makes the index forget what it remembers
+SEARCH = " · search"  # behind the name of a run that looks for settings
+FORM = "5"  # of a summary; another one makes the index forget what it remembers
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SILENCE = 60.0  # seconds without a heartbeat after which a job on another host counts as lost
 
@@ -60,7 +61,7 @@ def summary(run: Run) -> dict:
 
 def _summary(run: Run) -> dict:
     """The line of a run: id, name, note, task, model, strategy, dataset, dataset_id, created, state, metric, value, seconds, step,
-    max_steps, attempt. `seconds` are those of work, without waiting. Numbers that are not there yet are None."""
+    max_steps, attempt, search (whether it looks for settings). `seconds` are those of work, without waiting. Numbers that are not there yet are None."""
     recipe = yaml.load(run.recipe.read_text(encoding="utf-8"), Loader=_LOADER)
     job = run.training()
     assert job is not None, "a run has a recipe only once it has its job"
@@ -93,11 +94,14 @@ def _summary(run: Run) -> dict:
         "step": progress.get("step"),
         "max_steps": progress.get("max_steps"),
         "attempt": card["attempt"],
+        "search": bool(recipe.get("search")),
     }
 
 
 def _made_name(run: Run, recipe: dict, plain: str) -> str:
-    """A smaller model's name: that of its source, and what was done. Other runs have the `plain` one."""
+    """A smaller model's name: that of its source, and what was done. Other runs have the `plain` one, a search says so."""
+    if recipe.get("search"):
+        return plain + SEARCH
     distil, prune = recipe.get("distil"), recipe.get("prune")
     if not (distil or prune):
         return plain

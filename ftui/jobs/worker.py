@@ -88,7 +88,7 @@ def supervise(job: Job, card: dict, made: recipe.Recipe | None, events: ev.Write
     code = child.returncode
     if code and job.exit_code.exists():  # a launcher has one code for all failures
         code = int(job.exit_code.read_text() or code)
-    if code == FINISHED and (card["kind"] != "train" or job.run.model.exists()):
+    if code == FINISHED and (made is None or made.search or job.run.model.exists()):
         return ev.FINISHED, code
     if code == STOPPED or asked:
         return ev.STOPPED, STOPPED

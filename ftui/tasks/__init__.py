@@ -112,3 +112,11 @@ def starter(name: str) -> str:
 def watched(task: ModuleType) -> tuple[str, ...]:
     """The metrics that are known during training, by which the best checkpoint may be chosen."""
     return getattr(task, "WATCHED", ("loss", "perplexity") if speaks(task) else ("loss", *task.METRICS))
+
+
+def searched(task: ModuleType, wanted: str | None) -> str:
+    """The metric of the validation rows by which settings are compared: the `wanted` one, else the first of the task's that
+    is known during training."""
+    if wanted:
+        return wanted.removeprefix("validation_")
+    return next((name for name in task.METRICS if name in watched(task)), "loss")

@@ -170,6 +170,11 @@ class Features:
 
         self.model.zero_grad = zero_grad
 
+    def onto(self, model: Any) -> None:
+        """Let another model with the same frozen part read them instead."""
+        self.model, self.layers = model, model.base_model.get_submodule(LAYERS[model.config.model_type])
+        self.apply()
+
     def feed(self, states: Any) -> None:
         """(B, T, H) states for the next passes through the model."""
         self.states = states

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftui import tasks
 from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
 from ftui.core.events import RUNNING
 from ftui.core.home import publish
 from ftui.training import ranks
@@ -47,6 +48,8 @@ def train(context: Context) -> bool:
     labels = task.labels(splits)
     counts = {name: splits[name].num_rows if name in splits else 0 for name in ("train", "validation", "test")}
     validated = counts["validation"] > 0
+    if recipe.search and not validated:
+        raise UserError("search_needs_validation")
     if labels:
         events.log("data_ready", **counts, labels=len(labels))
     else:
@@ -98,15 +101,20 @@ def train(context: Context) -> bool:
     base = run.home.base(recipe.model)
     base = pruning.pruned(recipe, base, splits["train"], task, labels, run.checkpoints / "pruned", device, events)
     recovers = recipe.prune is None or recipe.prune.recover
-    model, tokenizer = models.load(base, recipe, functools.partial(build, **quantised), events)
-    if hasattr(task, "begin_head"):
-        task.begin_head(model, splits["train"], labels)
     distil = recipe.distil
-    single = not (distil and distil.hidden_weight) and first_token.apply(model)  # hidden states are read of all tokens
-    if settings.gradient_checkpointing and recipe.strategy.name == "lora":
-        model.enable_input_require_grads()
-    model = strategies.STRATEGIES[recipe.strategy.name](model, recipe.strategy)
-    dropout.apply(model)
+
+    def assembled(made: recipes.Recipe) -> tuple[Any, Any, bool]:  # model, tokenizer, whether its last layer reads the first token only
+        model, tokenizer = models.load(base, made, functools.partial(build, **quantised), events)
+        if hasattr(task, "begin_head"):
+            task.begin_head(model, splits["train"], labels)
+        single = not (distil and distil.hidden_weight) and first_token.apply(model)  # hidden states are read of all tokens
+        if settings.gradient_checkpointing and made.strategy.name == "lora":
+            model.enable_input_require_grads()
+        model = strategies.STRATEGIES[made.strategy.name](model, made.strategy)
+        dropout.apply(model)
+        return model, tokenizer, single
+
+    model, tokenizer, single = assembled(recipe)
     if ranks.first():
         adapters.remember(model, recipe.strategy, run.checkpoints)
     trained, total = strategies.trained_share(model)
@@ -205,7 +213,8 @@ def train(context: Context) -> bool:
     )
     learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
     zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
-    used = None if zeros or settings.fp16 or learn or pairs else used_tokens.apply(model, encoded["train"])
+    whole_table = zeros or settings.fp16 or learn or pairs
+    used = None if whole_table else used_tokens.apply(model, encoded["train"])
     callbacks: list[Any] = [timeline.Timeline(model, events), Reporter(events, lambda: ranks.any_of(context.should_stop()), rows_per_step)]
     if isinstance(recipe.strategy, recipes.Gradual):
         callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
@@ -215,15 +224,20 @@ def train(context: Context) -> bool:
         callbacks.append(zeros)
     if settings.early_stopping_patience and validated:
         callbacks.append(transformers.EarlyStoppingCallback(settings.early_stopping_patience))
-    kind: Any = functools.partial(language.LanguageTrainer, shifted=task.SHIFTED) if speaks else GroupedTrainer
+    kind: Any = preferring.PairTrainer if pairs else language.LanguageTrainer if speaks else GroupedTrainer
+    own: dict[str, Any] = {"shifted": task.SHIFTED} if speaks else {}
     if pairs:
-        kind = functools.partial(preferring.PairTrainer, shifted=task.SHIFTED, beta=recipe.language.beta)
+        own["beta"] = recipe.language.beta
     loss: Any = functools.partial(task.loss, **rows.loss_options(recipe, task, learned["train"], labels))
     if distil:
         teaching = distilling.ask(distil, run.home, learned["train"], encoded["train"], labels, device, events)
         encoded["train"] = encoded["train"].add_column(distilling.PLACE, list(range(len(encoded["train"]))))
         loss = distilling.SoftLoss(loss, distil, getattr(model.config, "problem_type", None))
-        kind = functools.partial(distilling.Student, teaching=teaching)
+        kind, own = distilling.Student, {"teaching": teaching}
+    if recipe.search:
+        from ftui.training import searching
+
+        kind = searching.trying(kind)
     trainer = kind(
         model=model,
         args=arguments,
@@ -242,14 +256,26 @@ def train(context: Context) -> bool:
         learn=learn,
         rows=settings.per_device_train_batch_size,
         halved=lambda rows: events.log("halved", level="warning", rows=rows),
+        **own,
     )
+    trainer.remove_callback(transformers.PrinterCallback)
+    if recipe.search:
+        del model
+
+        def fresh(made: recipes.Recipe) -> tuple[Any, Any]:
+            model = assembled(made)[0]
+            models.attend(model, device, max_length)
+            if cached:
+                cached.onto(model)
+            return model, None if whole_table else used_tokens.apply(model, encoded["train"])
+
+        return searching.run(context, recipe, trainer, fresh, counts["validation"], total)
     watch = Watch(trainer, cached)
     trainer.add_callback(watch)
     with arguments.main_process_first(local=False):  # it may have to remove half of one
         checkpoint = last_checkpoint(run.checkpoints)
     if checkpoint:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
-    trainer.remove_callback(transformers.PrinterCallback)
     try:
         before = language.before(trainer, task, splits, recipe.language, max_length, run.checkpoints, events, alive) if speaks and ranks.first() else None
         events.log("training_starts", steps=steps, epochs=epochs)

@@ -63,12 +63,16 @@ class GroupedTrainer(Trainer):
         self.halved = halved
 
     def train(self, *args: Any, **options: Any) -> Any:
-        """What is loaded by now stays, so nobody need look through it for garbage: that takes a quarter of a second each time."""
-        gc.freeze()
+        """What is loaded by now stays, so nobody need look through it for garbage: that takes a quarter of a second each time.
+        (A search of many trainings has seen to it already.)"""
+        first = not gc.get_freeze_count()
+        if first:
+            gc.freeze()
         try:
             return super().train(*args, **options)
         finally:
-            gc.unfreeze()
+            if first:
+                gc.unfreeze()
 
     def create_optimizer(self, model: Any = None) -> Any:
         if self.optimizer is None and self.shares is not None:

@@ -14,7 +14,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
-from ftui.jobs import smaller
+from ftui.jobs import searches, smaller
 from ftui.ui import form, pieces, readings, sidebar, workshop
 
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
@@ -72,6 +72,8 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     _, _, base = run_id.removeprefix(smaller.STUDENT).split(":", 2) if student else ("", "", "")
     run = home.run(run_id.split(":")[1] if student else run_id)
     made = smaller.student(run, base or None) if student else recipes.load(run.recipe)
+    best = searches.found(run) if made.search else None  # a search is started from for what it has found
+    made = best or made
     about = jobs.summary(run)
     own = Path(made.data.path).name
     try:
@@ -81,7 +83,7 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     moved = own and own != data_id
     hints = [languages.text("clone_data", lang, name=about["dataset"])] if moved else []
     hints.append(languages.text("clone_next" if own else "clone_no_data", lang))
-    filled = languages.text("student_filled" if student else "clone_filled", lang, name=sidebar.name_of(about, lang))
+    filled = languages.text("student_filled" if student else "search_filled" if best else "clone_filled", lang, name=sidebar.name_of(about, lang))
     notice = pieces.notice(filled, " ".join(hints))
     if moved:
         return notice, own, run.id, *([gr.skip()] * 3), *fill(made, way)

@@ -12,13 +12,15 @@ import gradio as gr
 
 from ftui.core import languages, machine, recipe
 from ftui.core.recipe import Recipe
+from ftui.core.search import Search
 
 # In front: what most people ever touch. The Data tab has four more (ELSEWHERE).
 FRONT = ("model", "strategy.name", "strategy.n", "training.num_train_epochs", "training.learning_rate")
 FRONT += ("training.per_device_train_batch_size",)
 ELSEWHERE = (
     "version", "task", "data.path", "data.columns", "data.test_size", "data.validation_size", "data.clean", "data.augment", "data.balance",
-    "data.group_column", "data.date_column", "data.folds", "data.fold", "ensemble.members", "ensemble.vote")  # fmt: skip
+    "data.group_column", "data.date_column", "data.folds", "data.fold", "ensemble.members", "ensemble.vote",
+    "search.minutes", "search.trials", "search.vary")  # fmt: skip
 # Under Advanced: group (its title is text `group_<name>`) -> fields.
 GROUPS: dict[str, tuple[str, ...]] = {
     "optimisation": (
@@ -76,7 +78,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "distil": tuple(f"distil.{name}" for name in recipe.Distil.model_fields),
     "prune": tuple(f"prune.{name}" for name in recipe.Prune.model_fields),
 }
-SECTIONS = {"distil": recipe.Distil, "prune": recipe.Prune, "ensemble": recipe.Ensemble}  # that a recipe may be without
+SECTIONS = {"distil": recipe.Distil, "prune": recipe.Prune, "ensemble": recipe.Ensemble, "search": Search}  # that a recipe may be without
 PARTS = {"data": recipe.Data, "training": recipe.Training, "language": recipe.Language}
 FIELDS: tuple[str, ...] = FRONT + tuple(name for names in GROUPS.values() for name in names)
 

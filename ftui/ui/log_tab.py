@@ -18,10 +18,10 @@ from ftui.core import languages
 from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
 from ftui.jobs.following import Following, follow
-from ftui.ui import charts, demo, glossary, layers, lines, live, outcome, pieces
+from ftui.ui import charts, demo, glossary, layers, lines, live, outcome, pieces, search
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
-OUTPUTS = 16
+OUTPUTS = 16 + search.OUTPUTS
 TAIL = 6000  # bytes of the worker's own output that are shown with a failure
 NEVER = (None, -1, "", False, 0.0, "")  # what a page that has shown nothing has seen
 
@@ -30,7 +30,7 @@ NEVER = (None, -1, "", False, 0.0, "")  # what a page that has shown nothing has
 
 def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, seen: tuple) -> tuple:
     """What is new since `seen`: (seen, pulse, run to follow, empty, view, status, failure, stop, resume, onward, 3 charts, the
-    layers with their 2 charts).
+    layers with their 2 charts, and what ftui.ui.search shows).
 
     What has not changed is not sent.
     """
@@ -38,7 +38,7 @@ def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, 
     if job is None:
         if seen[0] == run_id:
             return _skip(OUTPUTS)
-        return ((run_id, *NEVER[1:]), gr.skip(), "", gr.Column(visible=True), gr.Column(visible=False), *_skip(11))
+        return ((run_id, *NEVER[1:]), gr.skip(), "", gr.Column(visible=True), gr.Column(visible=False), *_skip(OUTPUTS - 5))
     told = follow(job)
     state = jobs.state(job)
     place = live.queue_place(job.run) if state == ev.QUEUED else 0
@@ -58,8 +58,9 @@ def tick(home: Home, lang: str, run_id: str, log_scale: bool, smoothing: float, 
         failure(told, state, _tail(job), lang) if changed else gr.skip(),
         _stopper(state, lang) if changed else gr.skip(),
         gr.Button(visible=state in (ev.STOPPED, ev.FAILED, ev.LOST)) if changed else gr.skip(),
-        gr.Button(visible=state == ev.FINISHED) if changed else gr.skip(),
+        gr.Button(visible=state == ev.FINISHED and not jobs.summary(job.run)["search"]) if changed else gr.skip(),
         *([*draw_curves(told, lang, log_scale, smoothing), *draw_layers(told, lang)] if redrawn else [gr.skip()] * 6),
+        *(search.show(job.run, lang, fresh) if redrawn or changed else _skip(search.OUTPUTS)),
     )
 
 
@@ -80,9 +81,12 @@ def status(told: Following, state: str, place: int, lang: str, result: str = "")
     phase, step, most = progress.get("phase"), progress.get("step"), progress.get("max_steps")
     items = [languages.text("queue_place", lang, place=pieces.ordinal(place, lang))] if place else []
     share = 1.0 if state == ev.FINISHED else 0.0
-    if state in (ev.RUNNING, ev.STOPPING) and phase and phase not in ("training", "done"):
+    if state in (ev.RUNNING, ev.STOPPING) and phase and phase not in ("training", "searching", "done"):
         items.append(languages.text("phase_" + phase, lang))
-    if most and step is not None:
+    if progress.get("trial"):  # of a search
+        items.append(search.progress(told, state, lang))
+        share = step / most if state != ev.FINISHED else 1.0
+    elif most and step is not None:
         unit = "n_of_rows" if phase in ("evaluating", "augmenting") else "n_of_steps"
         items.append(languages.text(unit, lang, step=step, most=most, share=f"{step / most:.0%}"))
         share = step / most if state != ev.FINISHED else 1.0
@@ -97,7 +101,8 @@ def status(told: Following, state: str, place: int, lang: str, result: str = "")
     shown = "".join(f'<span class="item">{item}</span>' for item in items)
     bar = f'<div class="progress {state}{" wait" if waiting else ""}" role="progressbar" aria-label="{languages.text("progress", lang)}" '
     bar += f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
-    note = languages.catalogue("interface").get("about_" + state)
+    known = languages.interface()
+    note = (known.get("search_about_" + state) if progress.get("trial") else None) or known.get("about_" + state)
     words = f'<p class="sub" style="margin-top:10px">{note[lang]}</p>' if note else ""
     return f'<div class="ft card"><div class="status">{pieces.badge(state, lang)}{shown}</div>{bar}{result}{words}</div>'
 
@@ -124,6 +129,8 @@ def where(told: Following, lang: str) -> str:
     progress = told.progress or {}
     if not progress.get("max_steps"):
         return languages.text("before_first_step", lang)
+    if progress["phase"] == "searching":
+        return ""
     if progress["phase"] != "training":
         return languages.text("after_last_step", lang, phase=languages.text("phase_" + progress["phase"], lang))
     return languages.text("at_step", lang, step=progress["step"], most=progress["max_steps"])
@@ -227,37 +234,47 @@ def build(page: Page) -> None:
             resumer = gr.Button(t("resume"), variant="primary", elem_id="resume", visible=False)
         problem = html(elem_id="failure")
         _tell(page)
-        with gr.Row(elem_classes=["curve-tools"]):
-            smoothing = gr.Slider(0, 0.95, value=0, step=0.05, label=t("smoothing"), elem_id="smoothing", buttons=[])
-            log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
-        with gr.Row(equal_height=True):
-            with gr.Column(min_width=280, elem_classes=["decision", "inset"]):
-                loss = chart(t("chart_loss"), t("chart_loss_note"), t("chart_later"), elem_id="chart-loss")
-                glossary.place("overfitting", page.lang)
-            with gr.Column(min_width=280):
-                scores = chart(
-                    t("chart_scores"), t("chart_scores_note"), t("chart_scores_later"), elem_id="chart-scores"
-                )
-            with gr.Column(min_width=280):
-                rates = chart(t("chart_rates"), t("chart_rates_note"), t("chart_later"), elem_id="chart-rates")
-        with gr.Accordion(t("layers_title"), open=False, visible=False, elem_id="layers", elem_classes=["plain"]) as part:
-            with gr.Row(equal_height=True):
-                with gr.Column(min_width=280):
-                    by_rate = chart(t("layers_rates"), t("layers_rates_note"), elem_id="chart-layer-rates")
-                with gr.Column(min_width=280):
-                    by_norm = chart(t("layers_norms"), t("layers_norms_note"), elem_id="chart-layer-norms")
+        sought = search.build_view(page)
+        with gr.Column(elem_id="log-curves") as curves:
+            smoothing, log_scale, *drawn = _curves(page)
         _log(page)
         with gr.Row(elem_classes=["onward"]):
             onward = gr.Button(t("see_evaluation"), variant="primary", elem_id="see-evaluation", visible=False)
 
-    outputs = [seen, page.pulse, beat, nothing, view, state, problem, stopper, resumer, onward, loss, scores, rates, part, by_rate, by_norm]
+    outputs = [seen, page.pulse, beat, nothing, view, state, problem, stopper, resumer, onward, *drawn, curves, *sought]
     shown = [page.run, log_scale, smoothing]
     page.run.change(page.bind(again), shown, outputs, **QUIET)
     news = [beat.click, log_scale.input, smoothing.input, page.pulse.change]
     gr.on(news, page.bind(tick), [*shown, seen], outputs, **LATEST)
     stopper.click(page.bind(stop), [page.run], [], **QUIET)
     resumer.click(page.bind(resume), [page.run], [seen], **SHOWN).then(page.bind(again), shown, outputs, **QUIET)
+    sought[2].click(page.bind(search.use), [page.run], [page.again, page.tabs], **QUIET)
     onward.click(lambda: go_to("evaluation"), [], [page.tabs], **QUIET)
+
+
+def _curves(page: Page) -> tuple:
+    """The charts of a training: (smoothing, log scale, loss, scores, rates, the layers with their 2 charts)."""
+    t = page.t
+    with gr.Row(elem_classes=["curve-tools"]):
+        smoothing = gr.Slider(0, 0.95, value=0, step=0.05, label=t("smoothing"), elem_id="smoothing", buttons=[])
+        log_scale = gr.Checkbox(False, label=t("log_scale"), elem_id="log-scale", container=False)
+    with gr.Row(equal_height=True):
+        with gr.Column(min_width=280, elem_classes=["decision", "inset"]):
+            loss = chart(t("chart_loss"), t("chart_loss_note"), t("chart_later"), elem_id="chart-loss")
+            glossary.place("overfitting", page.lang)
+        with gr.Column(min_width=280):
+            scores = chart(
+                t("chart_scores"), t("chart_scores_note"), t("chart_scores_later"), elem_id="chart-scores"
+            )
+        with gr.Column(min_width=280):
+            rates = chart(t("chart_rates"), t("chart_rates_note"), t("chart_later"), elem_id="chart-rates")
+    with gr.Accordion(t("layers_title"), open=False, visible=False, elem_id="layers", elem_classes=["plain"]) as part:
+        with gr.Row(equal_height=True):
+            with gr.Column(min_width=280):
+                by_rate = chart(t("layers_rates"), t("layers_rates_note"), elem_id="chart-layer-rates")
+            with gr.Column(min_width=280):
+                by_norm = chart(t("layers_norms"), t("layers_norms_note"), elem_id="chart-layer-norms")
+    return smoothing, log_scale, loss, scores, rates, part, by_rate, by_norm
 
 
 def _tell(page: Page) -> None:

@@ -30,7 +30,7 @@ def score(run: Run, lang: str) -> str:
         line = jobs.summary(run)
     except UserError:
         return ""
-    if line["value"] is None:
+    if line["value"] is None or line["search"]:
         return ""
     bare = line["metric"].partition("_")[2]
     words = [languages.text("about_metric_" + bare, lang)] if "about_metric_" + bare in languages.interface() else []

@@ -16,6 +16,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.jobs import queue
+from ftui.jobs.summaries import SEARCH
 from ftui.ui import charts, glossary, pieces
 from ftui.ui.page import LATEST, QUIET, Page, go_to, html, pulse_of
 
@@ -74,7 +75,8 @@ def _findable(line: dict, lang: str) -> str:
 
 def _item(line: dict, order: list[str], current: bool, movable: bool, lang: str) -> str:
     run, name = escape(line["id"]), escape(_own_name(line) or line["dataset"])
-    about = f"{languages.text('strategy_' + line['strategy'], lang)} · {line['model'].rpartition('/')[2]}"
+    kind = [languages.text("search_kind", lang)] if line["search"] else []
+    about = " · ".join([*kind, languages.text("strategy_" + line["strategy"], lang), line["model"].rpartition("/")[2]])
     started = f'<time data-ago="{line["created"]:.0f}">{time.strftime("%Y-%m-%d %H:%M", time.localtime(line["created"]))}</time>'
     took = pieces.duration(line["seconds"], lang) if line["state"] in ev.TERMINAL and line["seconds"] else ""
     note = f'<div class="line"><span class="small note">{escape(line["note"])}</span></div>' if line["note"] else ""
@@ -123,12 +125,14 @@ def name_of(line: dict, lang: str) -> str:
 
 def made_up_name(line: dict, lang: str) -> str:
     """What a run is called that nobody has named."""
-    return f"{line['dataset']} · {languages.text('strategy_' + line['strategy'], lang)}"
+    plain = f"{line['dataset']} · {languages.text('strategy_' + line['strategy'], lang)}"
+    return f"{plain} · {languages.text('search_kind', lang)}" if line["search"] else plain
 
 
 def _own_name(line: dict) -> str:
     """The name that was given to a run, "" where it has only the one made up by ftui.jobs."""
-    return line["name"] if line["name"] != f"{line['dataset']} · {line['strategy']}" else ""
+    made_up = f"{line['dataset']} · {line['strategy']}" + (SEARCH if line["search"] else "")
+    return line["name"] if line["name"] != made_up else ""
 
 
 def pick(home: Home, lang: str, picked: str, tab: str) -> tuple:

@@ -19,7 +19,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
 from ftui.jobs import costs, races
-from ftui.ui import filling, form, glossary, model_facts, pieces, readings, recipe_box, workshop
+from ftui.ui import filling, form, glossary, model_facts, pieces, readings, recipe_box, search, workshop
 from ftui.ui.page import LATEST, QUIET, SHOWN, Choice, Page, View, go_to, html
 
 EARLIER = 50  # runs that are offered to start from
@@ -207,6 +207,32 @@ def start_race(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = 
     return "", runs[0].id, go_to("log")
 
 
+def open_search(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
+    """Open the form of a search: (its part, what to expect of it). `inputs` end with what the form asks."""
+    return gr.Column(visible=True), expect(home, lang, data_id, *inputs, way=way)
+
+
+def expect(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> str:
+    """How many trials a search will make; "" where that can't be told."""
+    *inputs, minutes, trials, _ = inputs
+    try:
+        made = make_recipe(home, data_id, inputs[0], inputs[1:3], inputs[3:])
+        return search.expected(costs.of(made, home, known_model(made.model, way, home)), minutes or 0, int(trials or 1), lang)
+    except UserError:
+        return ""
+
+
+def start_search(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
+    """Start a search: (notice, its run, tabs). `inputs` end with what its form asks."""
+    *inputs, minutes, trials, vary = inputs
+    try:
+        made = make_recipe(home, data_id, inputs[0], inputs[1:3], inputs[3:])
+        run = jobs.start_training(search.asked(made, minutes, trials, vary), home, way=way)
+    except UserError as problem:
+        return explain(problem, lang), gr.skip(), gr.skip()
+    return "", run.id, go_to("log")
+
+
 def show(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOCAL) -> tuple:
     """The tab was opened: (line about the data, empty state, form, earlier runs, line about the model, and what `preview` gives)."""
     try:
@@ -280,8 +306,10 @@ def build(page: Page, choice: Choice) -> View:
             with gr.Row(elem_classes=["outlook-actions"]):
                 taking = gr.Button(t("take_advice"), visible=False, size="sm", elem_id="take-advice")
                 racing = gr.Button(t("start_race"), size="sm", elem_id="start-race")
+                searching = gr.Button(t("search_open"), size="sm", elem_id="open-search")
                 timing = gr.Button(t("measure"), visible=False, size="sm", elem_id="measure")
             refused = html(elem_id="outlook-notice")
+            asking = search.build_form(page)
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced", elem_classes=["sheet"]):
             groups = _advanced(page, controls)
         with gr.Accordion(t("recipe_title"), open=False, elem_id="recipe-yaml", elem_classes=["sheet"]):
@@ -323,6 +351,11 @@ def build(page: Page, choice: Choice) -> View:
     taking.click(advised, inputs, [controls[name] for name in ADVISED], **SHOWN).then(seen, inputs, previewed, **QUIET)
     timing.click(page.bind(partial(measure, way=page.way)), inputs, [refused, timing], **QUIET).then(seen, inputs, previewed, **QUIET)
     racing.click(page.bind(partial(start_race, way=page.way)), inputs, [refused, page.run, page.tabs], **SHOWN)
+    sought = [*inputs, *asking.asked]
+    searching.click(page.bind(partial(open_search, way=page.way)), sought, [asking.part, asking.note], **QUIET)
+    gr.on([asking.minutes.input, asking.trials.input], page.bind(partial(expect, way=page.way)), sought, [asking.note], **LATEST)
+    controls["strategy.name"].change(page.bind(search.suit), [controls["strategy.name"]], [asking.vary], **QUIET)
+    asking.start.click(page.bind(partial(start_search, way=page.way)), sought, [asking.notice, page.run, page.tabs], **SHOWN)
     go.click(page.bind(partial(start, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
     shown = [facts, nothing, content, earlier, about, *previewed]
     settle = (filling.settle, [page.data, pending], [pending, *chosen])

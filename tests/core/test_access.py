@@ -47,6 +47,7 @@ def test_data_outside_the_home(tmp_path, path):
         ({}, 100, None),
         ({}, 10**6, "demo_rows"),
         ({"model": "bert-base-chinese"}, 100, "demo_model"),
+        ({"search": {"minutes": 6}}, 1000, "demo_search"),
         ({"training": {"num_train_epochs": 1000}}, 10_000, "demo_steps"),
         ({"training": {"num_train_epochs": 1000, "max_steps": 10}}, 10_000, None),
         ({"training": {"num_train_epochs": 1000, "max_steps": 100, "gradient_accumulation_steps": 99}}, 10_000, "demo_steps"),

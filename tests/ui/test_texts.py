@@ -16,7 +16,7 @@ PREFIXES = (
     "clean_", "disk_", "loses_", "queue_", "tell_",
     "about_metric_", "vote_", "balance_", "bundle_", "card_", "chat_", "about_artefact_", "about_", "artefact_", "axis_", "chart_", "evaluation_", "export_", "group_", "level_", "metric_",
     "advice_", "model_", "phase_", "playground_", "sample_", "snippet_", "split_", "strategy_", "tab_",
-    "way_", "label_rows_", "labelling_", "estimate_by_", "span_to_", "fit_", "layer_",
+    "way_", "search_state_", "search_mark_", "search_about_", "label_rows_", "labelling_", "estimate_by_", "span_to_", "fit_", "layer_",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def blanks(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-@pytest.mark.parametrize("name", ["interface", "interface_forms", "interface_workshop", "interface_growing", "interface_smaller", "interface_export", "interface_door", "errors_door", "interface_labelling", "interface_language", "interface_text2text", "interface_domain", "interface_outcome", "interface_cost", "errors_cost", "errors_smaller", "errors_text2text", "settings", "errors_ui", "glossary"])
+@pytest.mark.parametrize("name", ["interface", "interface_forms", "interface_workshop", "interface_growing", "interface_smaller", "interface_export", "interface_door", "errors_door", "interface_labelling", "interface_language", "interface_text2text", "interface_domain", "interface_outcome", "interface_cost", "errors_cost", "interface_search", "errors_search", "errors_smaller", "errors_text2text", "settings", "errors_ui", "glossary"])
 def test_both_languages_say_the_same_with_the_same_blanks(name):
     for key, entry in languages.catalogue(name).items():
         assert set(entry) == set(languages.LANGUAGES), key
