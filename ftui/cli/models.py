@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,9 @@ from ftui.core import home as homes
 from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Run
+
+if TYPE_CHECKING:
+    from ftui.artifacts.predicting import Predictor
 
 
 def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -67,14 +70,14 @@ def predict(
         list[str] | None,
         typer.Option("--column", help="the file's column with the texts; or INPUT=COLUMN, for each of several"),
     ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="of several labels: those at least so probable [default: the model's own]")
+    ] = None,
     artefact: ArtefactOption = "model",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a run's model, in any of its forms, about texts, or about each row of a file."""
-    from ftui.artifacts import exporting
-    from ftui.artifacts.predicting import Predictor
-
     texts = texts or []
     if bool(texts) == bool(file):
         raise UserError("predict_nothing")
@@ -83,9 +86,9 @@ def predict(
     if not found.model.exists():
         raise UserError("run_without_model", run=found.id, state="-")
     if file:
-        print_json(_predict_file(found, artefact, file, out, column or []))
+        print_json(_predict_file(found, artefact, file, out, column or [], threshold))
         return
-    predictor = Predictor(exporting.folder_of(found, artefact))
+    predictor = _predictor(found, artefact, threshold)
     if (len(predictor.inputs) == 2) != (second is not None):
         raise UserError("context_missing" if second is None else "context_unused", inputs=" + ".join(predictor.inputs))
     answers = predictor.predict([dict(zip(predictor.inputs, (text, second or ""), strict=False)) for text in texts])
@@ -96,15 +99,26 @@ def predict(
         print(f"{predictor.task.said(answer)}\t{text}")
 
 
-def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: list[str]) -> dict:
-    """Ask about each row of a file; what was done."""
+def _predictor(run: Run, artefact: str, threshold: float | None) -> Predictor:
+    """The artefact, which decides at this threshold where one is given. Raises UserError where its task knows none."""
     from ftui.artifacts import exporting
     from ftui.artifacts.predicting import Predictor
+
+    predictor = Predictor(exporting.folder_of(run, artefact))
+    if threshold is not None:
+        if not hasattr(predictor.task, "decided"):
+            raise UserError("threshold_unused", task=predictor.card["task"])
+        predictor.card["decision"] = {"threshold": threshold}
+    return predictor
+
+
+def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: list[str], threshold: float | None) -> dict:
+    """Ask about each row of a file; what was done."""
     from ftui.core import recipe as recipes
     from ftui.data import annotating, intake
 
     recipe = recipes.load(run.recipe)
-    predictor = Predictor(exporting.folder_of(run, artefact))
+    predictor = _predictor(run, artefact, threshold)
     wanted = annotating.named(named, predictor.inputs)
     with annotating.opened(file) as (table, card):
         target = out or file.with_name(

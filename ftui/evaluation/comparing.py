@@ -38,7 +38,13 @@ def _answer(true: str, said: str, f1: float) -> tuple[float, float, bool]:
     return f1, 1, f1 >= 1
 
 
+def _pair(true: str, rejected: str, margin: float) -> tuple[float, float, bool]:
+    """The same of a pair of answers, of which one is the better."""
+    return float(margin > 0), 1, margin > 0
+
+
 SUMS: dict[str, tuple[str, Callable]] = {
+    "preference-tuning": ("reward_accuracy", _pair),
     "token-classification": ("f1", _sets),
     "multi-label-classification": ("f1_micro", _sets),
     "question-answering": ("f1", _answer),
@@ -89,12 +95,13 @@ def _added(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def summed(name: str, first: np.ndarray, second: np.ndarray) -> dict:
     """What `paired` says, from (N, 3) each: parts a and b of a metric that is sum(a) / sum(b), and whether the row is wholly
-    right. `metrics` are that metric, called `name`, and `right`, the share of the rows that are wholly right."""
+    right. `metrics` are that metric, called `name`, and, where it is not the same, `right`, the share of rows that are wholly right."""
     rows = len(first)
+    one_figure = all((of[:, 1] == 1).all() and np.array_equal(of[:, 0], of[:, 2]) for of in (first, second))
 
     def measured(sums: np.ndarray) -> dict[str, list[np.ndarray]]:
         ratios = [sums[:, i] / np.maximum(sums[:, i + 1], 1e-9) for i in (0, 3)]
-        return {name: ratios, "right": [sums[:, i] / rows for i in (2, 5)]}
+        return {name: ratios} | ({} if one_figure else {"right": [sums[:, i] / rows for i in (2, 5)]})
 
     here, again = map(measured, _added(np.hstack([first, second])))
     right, others_right = first[:, 2], second[:, 2]
@@ -163,10 +170,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def _rows(path: Path, split: str) -> dict[tuple[int, str, str], tuple[str, float]]:
-    """{(number, text, true label): (prediction, F1 or nats of the row where it has them)} of one split."""
+    """{(number, text, true label): (prediction, F1, margin or nats of the row where it has them)} of one split."""
     import pyarrow.parquet as pq
 
     columns = ["split", "row", "text", "label", "prediction"]
-    more = next((name for name in ("f1", "nats") if name in pq.read_schema(path).names), None)
+    more = next((name for name in ("f1", "margin", "nats") if name in pq.read_schema(path).names), None)
     table = pq.read_table(path, columns=[*columns, more] if more else columns).to_pylist()
     return {(r["row"], r["text"], r["label"]): (r["prediction"], r[more] if more else 0.0) for r in table if r["split"] == split}

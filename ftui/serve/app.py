@@ -64,6 +64,9 @@ class Served:
         except Busy as busy:
             self.refused.inc()
             return door.refuse(request.scope, 429, UserError("server_busy", seconds=busy.seconds), {"Retry-After": str(busy.seconds)})
+        threshold = getattr(question, "threshold", None)
+        if threshold is not None:
+            results = [self.predictor.task.decided(one, threshold) for one in results]
         answer = {"results": results} if several else results[0]
         return Response(json.dumps(answer, ensure_ascii=False).encode(), media_type="application/json")
 
@@ -133,7 +136,7 @@ def create(models: dict[str, Path], device: str = "cpu", key: str | None = None,
 
 def _add(app: FastAPI, served: Served, paths: list[str], keyed: dict[str, Any]) -> None:
     """The routes of one model."""
-    Question = questions.form(served.predictor.inputs)
+    Question = questions.form(served.predictor.inputs, hasattr(served.predictor.task, "decided"))
 
     async def predict(question: Question, request: Request) -> Response:  # type: ignore[valid-type]
         """One question gives one answer, a list of them `{"results": [...]}` in the same order."""

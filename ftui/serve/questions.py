@@ -22,8 +22,9 @@ def fields(inputs: tuple[str, ...]) -> tuple[str, ...]:
     return ("text",) if len(inputs) == 1 else inputs
 
 
-def form(inputs: tuple[str, ...]) -> type[BaseModel]:
-    """The body of a request: the fields of one question, or `inputs`, a list of such, or `texts` where a text is all."""
+def form(inputs: tuple[str, ...], decides: bool = False) -> type[BaseModel]:
+    """The body of a request: the fields of one question, or `inputs`, a list of such, or `texts` where a text is all; and the
+    `threshold` of this request, where the model `decides` by one."""
     names = fields(inputs)
     strict = ConfigDict(extra="forbid", json_schema_extra={"examples": [example(inputs)]})
     one: Any = create_model("Inputs", __config__=strict, **{name: (Text, ...) for name in names})
@@ -32,8 +33,11 @@ def form(inputs: tuple[str, ...]) -> type[BaseModel]:
     if len(names) == 1:
         parts["texts"] = (Annotated[list[Text], Field(max_length=MOST_TEXTS)] | None, None)
 
+    if decides:
+        parts["threshold"] = (Annotated[float, Field(gt=0, lt=1)] | None, None)
+
     def one_way(question: BaseModel) -> BaseModel:
-        if set(question.model_dump(exclude_none=True)) not in ({"texts"}, {"inputs"}, set(names)):
+        if set(question.model_dump(exclude_none=True)) - {"threshold"} not in ({"texts"}, {"inputs"}, set(names)):
             lists = " or ".join(name for name in LISTS if name in parts)
             raise ValueError(f"give {' and '.join(names)}, or a list of {lists}")
         return question
@@ -43,7 +47,7 @@ def form(inputs: tuple[str, ...]) -> type[BaseModel]:
 
 def read(question: BaseModel, inputs: tuple[str, ...]) -> tuple[bool, list[dict[str, str]]]:
     """(whether a list was given, what the model is to read of each question: a text for each of its inputs)."""
-    given = question.model_dump(exclude_none=True)
+    given = question.model_dump(exclude_none=True, exclude={"threshold"})
     several = next((name for name in LISTS if name in given), None)
     rows = [{"text": text} for text in given["texts"]] if several == "texts" else given[several] if several else [given]
     names = fields(inputs)

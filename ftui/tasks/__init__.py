@@ -49,6 +49,7 @@ What only some of them have:
     begin_head(model, train, labels)               what a head that has learned nothing may know before it does
     decide(table, answers, labels)                 what of the decision is chosen on the validation rows: further arguments of
                                                    `answers`, kept in the model's card as "decision"
+    decided(answer, **decision)                    an answer as another decision would have it: {"threshold"} from 0 to 1
     TEXTS                                          columns of encoded rows that are texts, where it is not input_ids alone
     WATCHED                                        metrics that are known during training, where these are others
     PAIRS                                          rows hold two answers each; `loss` is then of margins, and `scored` compares

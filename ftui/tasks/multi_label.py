@@ -126,8 +126,13 @@ def answers(
     for row in _probabilities(np.stack(outputs)) if outputs else []:
         order = row.argsort()[::-1]
         scores = {labels[i]: float(row[i]) for i in order}
-        results.append({"labels": [label for label, p in scores.items() if p >= threshold], "scores": scores, "threshold": threshold})
+        results.append(decided({"labels": [], "scores": scores}, threshold))
     return results
+
+
+def decided(answer: dict, threshold: float) -> dict:
+    """The answer at another threshold."""
+    return {**answer, "labels": [label for label, p in answer["scores"].items() if p >= threshold], "threshold": threshold}
 
 
 def _scores(answers: list[dict], labels: list[str]) -> np.ndarray:

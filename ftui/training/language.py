@@ -83,13 +83,17 @@ def before(
 
 
 class Samples(TrainerCallback):
-    """After every validation the model answers one of its conversations in the log, always the same one, so that one sees
-    it learn. `conversations`: rows of {"role", "content"}; of them one of few turns with a short answer is taken."""
+    """Before anything is learned and after every validation the model answers one of the validation's conversations in the log,
+    always the same one, so that one sees it learn. `conversations`: rows of {"role", "content"}; of them one of few turns with a short answer is taken."""
 
     def __init__(self, task: ModuleType, conversations: list[list[dict]], tokenizer: Any, settings: Language, max_length: int, events: Writer):
         self.given = task.prompt(min(conversations, key=lambda messages: (len(messages), len(messages[-1]["content"]))))[0]
         self.tokenizer, self.max_length, self.events = tokenizer, max_length, events
         self.settings = settings.model_copy(update={"max_new_tokens": min(settings.max_new_tokens, LONGEST_SAMPLE)})
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        if not state.global_step:
+            self.on_evaluate(args, state, control, **given)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if not state.is_world_process_zero or model is None:

@@ -44,9 +44,7 @@ def send(
     if not text or len(text) > LONGEST:
         yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), pieces.notice(languages.text("ask_something", lang), kind="warn")
         return
-    chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True))
-    if (seed or "").strip().isdecimal():
-        chosen["seed"] = int(seed)
+    chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True)) | {"seed": seed_of(seed)}
     models = ("model", "base") if beside else ("model",)
     for model in models:
         kept[model].append({"role": "user", "content": text})
@@ -77,6 +75,11 @@ def send(
             while kept[model] and not kept[model][-1]["content"]:
                 kept[model].pop()
         yield box, *_shown(kept, beside), pieces.error(problem, lang)
+
+
+def seed_of(text: str | None) -> int | None:
+    """The number that was given for a seed, None where none was."""
+    return int(text) if (text or "").strip().isdecimal() else None
 
 
 def _shown(kept: dict, beside: bool) -> tuple:

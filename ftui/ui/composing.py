@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -17,7 +17,9 @@ from ftui.ui import asking, chat, task_views
 from ftui.ui.page import Page, View, find_run
 
 MEANS_SOMETHING = 1000.0  # perplexity before tuning, above which the base model's answer is noise and is not offered
-PARTS = {"temperature": float, "top_p": float, "num_beams": int, "repetition_penalty": float, "max_tokens": int}  # of a request, in the order of the controls
+PARTS: dict[str, Callable] = {
+    "temperature": float, "top_p": float, "top_k": int, "num_beams": int, "repetition_penalty": float, "max_tokens": int, "seed": chat.seed_of,
+}  # of a request, in the order of the controls  # fmt: skip
 TARGET = (0.0, 1.0, 1.0)  # temperature, top-p and penalty with which a source's target is written: the likeliest
 GOING_ON = (0.7, 0.9, 1.1)  # those with which a text goes on: always the likeliest word soon says the same again and again
 
@@ -81,7 +83,9 @@ def build(page: Page, stop: gr.Button) -> tuple[View, list[Any]]:
         with gr.Row(elem_classes=["settings-grid"]):
             temperature = gr.Slider(0, 2, 0, step=0.05, label=t("chat_temperature"), info=t("chat_temperature_note"), buttons=[], elem_id="compose-temperature")
             top_p = gr.Slider(0.05, 1, 1, step=0.05, label=t("chat_top_p"), info=t("chat_top_p_note"), buttons=[], elem_id="compose-top-p")
+            top_k = gr.Slider(0, 200, 0, step=1, label=t("chat_top_k"), info=t("chat_top_k_note"), buttons=[], elem_id="compose-top-k")
             beams = gr.Slider(1, 16, 1, step=1, label=t("compose_beams"), info=t("compose_beams_note"), buttons=[], elem_id="compose-beams")
             penalty = gr.Slider(1, 2, 1, step=0.05, label=t("chat_penalty"), info=t("chat_penalty_note"), buttons=[], elem_id="compose-penalty")
             longest = gr.Slider(1, 1024, 64, step=1, label=t("chat_tokens"), buttons=[], elem_id="compose-tokens")
-    return View(show, [page.run], [part, beside, stop, temperature, top_p, penalty, longest, beams]), [beside, temperature, top_p, beams, penalty, longest]
+            seed = gr.Textbox("", label=t("chat_seed"), info=t("chat_seed_note"), max_lines=1, elem_id="compose-seed")
+    return View(show, [page.run], [part, beside, stop, temperature, top_p, penalty, longest, beams]), [beside, temperature, top_p, top_k, beams, penalty, longest, seed]

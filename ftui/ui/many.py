@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from html import escape
@@ -12,7 +13,7 @@ import gradio as gr
 from ftui import tasks
 from ftui.core import languages, recipe
 from ftui.core.errors import UserError
-from ftui.core.home import Home
+from ftui.core.home import Home, Run
 from ftui.data import annotating, intake
 from ftui.ui import asking, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, html
@@ -25,10 +26,20 @@ SHOWN = 5  # rows before anything is asked
 
 
 def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(part of the page, facts, choice of a column for each input, start, result, output): nothing is left of another run."""
+    """(part of the page, threshold, facts, choice of a column for each input, start, result, output): nothing is left of another run."""
     run = find_run(home, run_id)
     possible = run is not None and run.model.exists()
-    return gr.Accordion(visible=possible), "", *[gr.Dropdown(visible=False)] * MOST_INPUTS, gr.Button(visible=False), "", gr.Row(visible=False)
+    own = _threshold(run) if run and possible else None
+    threshold = gr.Slider(value=own or 0.5, visible=own is not None)
+    return gr.Accordion(visible=possible), threshold, "", *[gr.Dropdown(visible=False)] * MOST_INPUTS, gr.Button(visible=False), "", gr.Row(visible=False)
+
+
+def _threshold(run: Run) -> float | None:
+    """The one by which the run's model decides, as the page shows it; None where it has none."""
+    if not hasattr(tasks.get(asking.task_of(run)), "decided"):
+        return None
+    decision = json.loads((run.model / "ftui.json").read_text(encoding="utf-8")).get("decision", {})
+    return round(decision["threshold"], 2) if "threshold" in decision else None
 
 
 def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | None = None) -> tuple:
@@ -62,8 +73,8 @@ def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | 
     return facts + notes, *choices, start, shown, gr.Row(visible=False)
 
 
-def run_file(home: Home, lang: str, run_id: str, path: str | None, *columns: str | None) -> Iterator[tuple]:
-    """`columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
+def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: float | None, *columns: str | None) -> Iterator[tuple]:
+    """`threshold` holds where the model decides by one; `columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
     working = (gr.Button(interactive=False), gr.Button(visible=True), gr.Row(visible=False), gr.skip())
     ready = (gr.Button(interactive=True), gr.Button(visible=False))
     try:
@@ -71,14 +82,16 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, *columns: str
             raise UserError("file_gone")
         run = home.run(run_id)
         chosen = {role: column for role, column in zip(asking.inputs(run), columns, strict=False) if column}
-        cell = tasks.get(asking.task_of(run)).cell
+        task = tasks.get(asking.task_of(run))
+        own = _threshold(run)
+        decision = {} if own is None or threshold == own else {"threshold": threshold}
         for url, waited in asking.server(run):
             if url is None:
                 yield asking.loading(waited, lang), None, *working
         with annotating.opened(Path(path)) as (table, card):
             yield _progress(0, table.num_rows, lang), None, *working
             made = None
-            for done, made in annotating.annotate(table, chosen, lambda rows: _ask(url, rows), cell):
+            for done, made in annotating.annotate(table, chosen, lambda rows: _ask(url, rows, decision), task.cell):
                 if made is None:
                     yield _progress(done, table.num_rows, lang), None, *working
             assert made is not None
@@ -94,8 +107,8 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, *columns: str
     yield preview, (card["name"], made), *ready, gr.Row(visible=True), format
 
 
-def _ask(url: str, rows: list[dict]) -> list[dict]:
-    return asking.predict(url, {"inputs": [asking.body(row) for row in rows]})["results"]
+def _ask(url: str, rows: list[dict], decision: dict) -> list[dict]:
+    return asking.predict(url, {"inputs": [asking.body(row) for row in rows], **decision})["results"]
 
 
 def stopped(home: Home, lang: str) -> tuple:
@@ -143,6 +156,7 @@ def build(page: Page) -> View:
         facts = html(elem_id="many-facts")
         with gr.Row(elem_classes=["row-bottom"]):
             columns = [gr.Dropdown([], visible=False, elem_id=f"many-column-{i}", min_width=160) for i in range(MOST_INPUTS)]
+            threshold = gr.Slider(0.01, 0.99, 0.5, step=0.01, label=t("threshold"), visible=False, buttons=[], elem_id="many-threshold", min_width=160)
             go = gr.Button("", variant="primary", visible=False, elem_id="many-go", elem_classes=["fit"])
             cancel = gr.Button(t("cancel"), visible=False, elem_id="many-cancel", elem_classes=["fit"])
         result = html(elem_id="many-result")
@@ -156,7 +170,7 @@ def build(page: Page) -> View:
 
     looked = [facts, *columns, go, result, output]
     zone.change(page.bind(look_here), [page.run, zone], looked, **QUIET)
-    working = go.click(page.bind(run_file), [page.run, zone, *columns], [result, made, go, cancel, output, format], **QUIET)
+    working = go.click(page.bind(run_file), [page.run, zone, threshold, *columns], [result, made, go, cancel, output, format], **QUIET)
     cancel.click(page.bind(stopped), [], [result, go, cancel], cancels=[working], **QUIET)
     page.offer(button, save, [made, format])
-    return View(show, [page.run], [part, *looked])
+    return View(show, [page.run], [part, threshold, *looked])

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from ftui.core.home import starter_models
 from tests.browser.test_way import LONG, finish, train
 
 
@@ -37,3 +38,39 @@ def test_several_labels_and_their_threshold(ui, open_page, toy_model):
     expect(head).to_have_text(re.compile("(?=.*price)(?=.*quality)(?=.*delivery)(?=.*service)"))
     slider.fill("0.99")
     expect(head).to_have_text("No label")
+
+
+@pytest.mark.slow
+def test_a_number_for_a_text(ui, open_page, toy_model):
+    page = open_page("/", lang="zh")
+    evaluated(page, "zh_scores", "回归（预测数值）", toy_model)
+    expect(page.locator("#figures")).to_contain_text("斯皮尔曼相关")
+    asked(page)
+    expect(page.locator("#answer")).to_contain_text(re.compile(r"\d"), timeout=LONG)
+
+
+@pytest.mark.slow
+def test_questions_are_answered_from_their_context(ui, open_page, toy_model):
+    page = open_page("/", lang="zh")
+    evaluated(page, "zh_questions", "抽取式问答", toy_model)
+    asked(page)
+    expect(page.locator("#context textarea")).to_have_value(re.compile(r"\S"))
+    expect(page.locator("#answer .card")).to_contain_text(re.compile(r"\S"), timeout=LONG)
+
+
+@pytest.mark.slow
+def test_preferences_from_pairs_to_a_conversation(ui, open_page, tmp_path):
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(starter_models() / "starter-lm")
+    tokenizer.save_pretrained(tmp_path / "small-lm")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 64}
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=512, pad_token_id=0, eos_token_id=1, **sizes)).save_pretrained(tmp_path / "small-lm")
+    page = open_page("/", lang="en")
+    evaluated(page, "en_preferences", "Preferences (DPO)", tmp_path / "small-lm")
+    page.locator("#try-it").click()
+    page.locator("#chat-message textarea").fill("How are you?")
+    page.locator("#chat-send").click()
+    expect(page.locator("#chat-tuned .bot").first).to_contain_text(re.compile(r"\S"), timeout=LONG)

@@ -72,6 +72,22 @@ def test_each_run_has_an_interval_of_its_own(three):
     assert told["intervals"]["f1_macro"][0][1] < told["intervals"]["f1_macro"][1][0]
 
 
+def test_two_preference_runs_by_how_many_pairs_are_the_right_way_round(tmp_path):
+    rng = np.random.default_rng(2)
+    paths = []
+    for name, shift in (("weak", 0.2), ("strong", 1.0)):
+        margins = rng.normal(shift, 0.7, 200)
+        paths.append(predictions(tmp_path / name, ["better"] * 200, [None] * 200))
+        table = pq.read_table(paths[-1])
+        pq.write_table(table.append_column("nats", pa.array(np.ones(200))).append_column("margin", pa.array(margins)), paths[-1])
+        paths.append((margins > 0).mean())
+    told = comparing.compare(paths[0], paths[2], task="preference-tuning")
+    assert told["metrics"] == {"reward_accuracy": pytest.approx([paths[1], paths[3]])}, "one figure, told once"
+    assert told["difference"] == pytest.approx(paths[3] - paths[1]) and not told["chance"] and not told["lower"]
+    assert told["only_second"] - told["only_first"] == round(200 * told["difference"])
+    assert "Reward accuracy" in beside.runs(told, "en")
+
+
 def test_the_interval_holds_the_value_and_is_that_of_drawing_rows(three):
     true, good, *_ = three
     told = resampling.interval(confusion_matrix(true, good))

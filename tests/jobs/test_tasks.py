@@ -6,15 +6,20 @@ import re
 
 import pyarrow.parquet as pq
 import pytest
+from fastapi.testclient import TestClient
 
 from ftui import jobs, tasks
 from ftui.artifacts import exporting, measuring, model_card, using
 from ftui.artifacts.predicting import Predictor
+from ftui.cli import models
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.data import preparing
 from ftui.evaluation.run import evaluate_splits, score
+from ftui.serve.app import create
+from ftui.ui import many
 from tests.conftest import BAD, FILLER, GOOD, reviews, wait_for
 
 
@@ -69,7 +74,7 @@ def pairs(folder) -> str:
 
 def shows_it(home: Home, run, inputs: tuple[str, ...]) -> None:
     """The page has a place for the task's report, its inputs, and a column of a file for each of them."""
-    from ftui.ui import evaluation_tab, many, playground_tab
+    from ftui.ui import evaluation_tab, playground_tab
     from ftui.ui.task_views import evaluation
 
     _, view, way_on, split, *_, tiles, caption, _ = evaluation_tab.show(home, "en", run.id, None)
@@ -121,6 +126,12 @@ def decides_alike(run, threshold: float) -> None:
     for name in ("model", "onnx"):
         assert f">= {threshold:.4g}" in using.code(run, name, "x")
     assert f"{threshold:.3g}" in model_card.write(run, "model")
+    with TestClient(create({"model": run.model})) as client:
+        asked = {"text": "这个 很好 东西 糟糕", "threshold": 0.999999}
+        assert client.post("/predict", json=asked).json() == {**client.post("/predict", json={"text": asked["text"]}).json(), "labels": [], "threshold": 0.999999}
+        assert client.post("/predict", json=asked | {"threshold": 1.5}).status_code == 422
+    assert models._predictor(run, "model", 0.2).predict([{"text": "很好"}])[0]["threshold"] == 0.2
+    assert many.show(run.home, "en", run.id)[1].visible
     recipe = recipes.load(run.recipe)
     run.recipe.write_text(recipes.dump(recipe.model_copy(update={"decision_threshold": 0.999999})))
     splits = preparing.prepare(recipe.data, run.home, tasks.get(recipe.task).ROLES, None).splits
@@ -158,6 +169,8 @@ def test_the_whole_way(tmp_path, recipe_for, task, data, given, expected):
         assert sorted(answer["labels"]) == expected and report["baseline"]["metrics"]["map"] > 0.9
         decides_alike(run, answer["threshold"])
     elif task == "text-regression":
+        with pytest.raises(UserError, match="no threshold"):
+            models._predictor(run, "model", 0.2)
         assert abs(answer["value"] - expected) < 1 and report["splits"]["test"]["metrics"]["rmse"] < 1
         assert recipes.load(run.recipe).data.columns == {"text": "sentence1", "number": "score", "text_pair": "sentence2"}
     else:

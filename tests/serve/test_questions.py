@@ -21,7 +21,7 @@ def test_a_question_or_a_list_of_them(inputs, body, expected):
 
 
 @pytest.mark.parametrize(
-    "body", [{"question": "q"}, {"text": "a"}, {"question": "q", "context": "c", "inputs": []}, {"inputs": [{"question": "q"}]}, {"texts": ["a"]}]
+    "body", [{"question": "q"}, {"text": "a"}, {"question": "q", "context": "c", "inputs": []}, {"inputs": [{"question": "q"}]}, {"texts": ["a"]}, {"question": "q", "context": "c", "threshold": 0.3}]
 )
 def test_what_lacks_a_part_or_has_one_too_many_is_refused(body):
     with pytest.raises(ValidationError):

@@ -109,8 +109,9 @@ def test_the_whole_way(talker):
     best = min(one["validation_perplexity"] for one in curve)
     assert report["best"]["value"] == pytest.approx(best), "the lowest perplexity is the best"
     assert report["splits"]["validation"]["metrics"]["perplexity"] == pytest.approx(best, rel=1e-3), "training and report measure the same"
-    said = [e["params"]["said"] for e in events if e["type"] == "log" and e["key"] == "sample_written"]
-    assert len(said) == len(curve) and said[-1].startswith("你好，我是") and said[0] != said[-1], "one sees it learn"
+    written = [e["params"] for e in events if e["type"] == "log" and e["key"] == "sample_written"]
+    said = [one["said"] for one in written]
+    assert len(said) == len(curve) + 1 and written[0]["epoch"] == 0 and said[-1].startswith("你好，我是") and said[0] != said[-1], "one sees it learn"
     assert report["splits"]["test"]["written"] == 2 and test["rougeL"] > 0.5
 
 

@@ -9,7 +9,9 @@ import torch
 import transformers
 import yaml
 from fastapi.testclient import TestClient
+from safetensors.torch import load_file
 
+from ftui import jobs
 from ftui.core import events as ev
 from ftui.core.home import Home, starter_models
 from ftui.core.recipe import Language, build
@@ -17,6 +19,7 @@ from ftui.data import conversations, forms, preparing
 from ftui.tasks import preference
 from ftui.training import preferring
 from ftui.training.run import train
+from tests.conftest import wait_for
 from tests.jobs.test_tasks import shows_it
 from tests.training.conftest import Here
 from tests.training.test_labelled import small_lm  # noqa: F401
@@ -120,23 +123,66 @@ def test_the_loss_is_that_of_the_paper():
     assert preference.loss(margins, label_smoothing=0.1).item() == pytest.approx(smooth, rel=1e-6)
 
 
-def test_the_whole_way(small_lm, tmp_path):  # noqa: F811
+@pytest.fixture
+def recipe(small_lm, tmp_path):  # noqa: F811
+    """As plain data: 40 pairs that are soon told apart, and four epochs."""
     rows = [{"prompt": f"{i} 号问", "chosen": f"{GOOD}{'呀' * (i % 3)}", "rejected": f"{BAD}{'呢' * (i % 4)}"} for i in range(40)]
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
-    run = Home(tmp_path / "home").new_run()
-    recipe = {
+    return {
         "task": "preference-tuning", "model": str(small_lm), "device": "cpu", "data": {"path": str(tmp_path / "a.jsonl"), "keep_together": "none"},
         "training": {"num_train_epochs": 4, "learning_rate": 5e-3, "bf16": False, "metric_for_best_model": "validation_reward_accuracy"},
         "language": {"samples": 1, "max_new_tokens": 4},
     }  # fmt: skip
-    run.recipe.write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
+
+
+def go_on(run, recipe=None, stop_at=None):
+    """(whether it has come to its end, its events)"""
+    if recipe:
+        run.recipe.write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
     job = run.new_job("train")
-    assert train(Here(job, {}, ev.Writer(job.events, 1), None))
+    return train(Here(job, {}, ev.Writer(job.events, 1), stop_at)), ev.read(job.events)[0]
+
+
+def test_lora_that_is_broken_off_ends_as_unbroken(recipe, tmp_path):
+    recipe |= {"strategy": {"name": "lora", "r": 2}, "language": {"samples": 0}}
+    home = Home(tmp_path / "home")
+    whole, broken = home.new_run(), home.new_run()
+    assert go_on(whole, recipe)[0]
+    assert not go_on(broken, recipe, stop_at=18)[0] and not broken.model.exists()
+    finished, events = go_on(broken)
+    steps = [int(e["params"]["step"]) for e in events if e["type"] == "log" and e["key"] == "resuming"]
+    assert finished and 0 < steps[0] < 8, "of two steps an epoch"
+    first, second = (load_file(run.model / "adapter" / "adapter_model.safetensors") for run in (whole, broken))
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], atol=1e-6, rtol=0)
+    assert any(value.abs().max() > 1e-3 for name, value in first.items() if "lora_B" in name), "it has learned"
+    margins = [json.loads(run.report.read_text())["splits"]["test"]["metrics"]["reward_margin"] for run in (whole, broken)]
+    assert margins[0] == pytest.approx(margins[1], abs=1e-4), "what it was before was reckoned of the base model both times"
+
+
+@pytest.mark.slow
+def test_two_processes_prefer_as_one(recipe, tmp_path):
+    curves = []
+    for launcher in ("local", "torchrun"):
+        parts = {"launcher": launcher, "training": recipe["training"] | {"logging_steps": 1}}
+        run = jobs.start_training(build(recipe | parts), Home(tmp_path / launcher))
+        wait_for(lambda run=run: jobs.state(run.training()) in ev.TERMINAL, timeout=200)
+        assert jobs.state(run.training()) == ev.FINISHED, run.training().log.read_text()
+        curves.append([e["values"] for e in ev.read(run.training().events)[0] if e["type"] == "metric"])
+    assert len(curves[0]) == len(curves[1]) > 8
+    for one, other in zip(*curves, strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-3)
+
+
+def test_the_whole_way(recipe, tmp_path):
+    run = Home(tmp_path / "home").new_run()
+    finished, events = go_on(run, recipe)
+    assert finished
     report = json.loads(run.report.read_text())
     test = report["splits"]["test"]
     assert test["metrics"]["reward_accuracy"] == 1 and test["metrics"]["reward_margin"] > 0.5 and sum(test["margins"]["counts"]) == test["rows"] == 8
     assert set(report["baseline"]["metrics"]) == {"loss", "perplexity", "preference_accuracy"}, "before tuning there is nothing to compare with"
-    curve = [e["values"] for e in ev.read(job.events)[0] if e["type"] == "metric" and "validation_reward_margin" in e["values"]]
+    curve = [e["values"] for e in events if e["type"] == "metric" and "validation_reward_margin" in e["values"]]
     assert curve[-1]["validation_reward_margin"] > 0.5 and curve[-1]["validation_loss"] < math.log(2)
     shows_it(run.home, run, ("text",))
 

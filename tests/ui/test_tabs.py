@@ -292,7 +292,7 @@ class TestMany:
         path.write_bytes("编号,评论内容\n1,好\n2,\n3,=坏\n".encode("gb18030"))
         facts, column, unused, start, preview, output = many.look(home, "en", finished.id, str(path))
         assert "GB18030" in facts and column.value == "评论内容" and start.value == "Predict 3 rows" and "好" in preview
-        *progress, last = many.run_file(home, "en", finished.id, str(path), column.value)
+        *progress, last = many.run_file(home, "en", finished.id, str(path), 0.5, column.value)
         assert "of 3 rows" in progress[0][0] and "3 rows are done" in last[0] and "1 have no text" in last[0] and last[5] == "csv"
         saved = many.save(home, "en", last[1], "csv")
         assert saved.endswith("数据-predictions.csv")
@@ -305,7 +305,7 @@ class TestMany:
         assert "a.csv is empty" in many.look(home, "en", finished.id, str(path))[0]
         path.write_text("text\na\nb\n")
         assert "at most 1" in many.look(home, "en", finished.id, str(path), 1)[0]
-        ((told, *_),) = many.run_file(home, "en", finished.id, None, "text")
+        ((told, *_),) = many.run_file(home, "en", finished.id, None, None, "text")
         assert "Choose the file again" in told
 
 

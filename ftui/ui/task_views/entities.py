@@ -96,7 +96,7 @@ def by_label(rows: Sequence[dict], lang: str) -> go.Figure | None:
     if not rows:
         return None
     shown = list(rows)[: charts.MOST_BARS]
-    figure = charts.blank(height=60 + 26 * len(shown), yaxis={"autorange": "reversed"}, xaxis={"range": [0, 1.08], "title": {"text": "F1"}})
+    figure = charts.blank(height=60 + 26 * len(shown), yaxis={"autorange": "reversed"}, xaxis={"range": [0, 1.18], "title": {"text": "F1"}})
     figure.add_trace(
         go.Bar(
             x=[row["f1"] for row in shown], y=[charts.short(row["label"]) for row in shown], orientation="h",

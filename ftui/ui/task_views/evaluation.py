@@ -9,12 +9,14 @@ from types import ModuleType
 
 import gradio as gr
 
+from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.home import Home, Run
 from ftui.ui import charts, pieces, task_views
 from ftui.ui.page import LATEST, Page, View, chart, draw, find_run, html
 
 PAGE_ROWS = 20
+MOST_SAMPLES = 12  # of those that were written while the model learned
 SPLITS = ("test", "validation")  # the first one is shown first
 
 
@@ -33,10 +35,11 @@ def split_of(content: dict, wanted: str | None) -> str:
 
 
 def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
-    """(view, two charts, what `mistakes` gives, place of the second chart); hidden where the task draws itself."""
+    """(view, two charts, what `mistakes` gives, place of the second chart, samples through time); hidden where the task draws
+    itself."""
     content, view = report(home, run_id)
     if view is None or view.LABELLED:
-        return gr.Column(visible=False), *([gr.skip()] * 6)
+        return gr.Column(visible=False), *([gr.skip()] * 7)
     split = split_of(content, split)
     figures = view.figures(content["splits"][split], content["labels"], lang)
     names = view.charts_of(content["splits"][split]) if hasattr(view, "charts_of") else view.CHARTS
@@ -49,7 +52,25 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         draw(figures.get("classes")),
         *mistakes(home, lang, run_id, split, 1),
         gr.Column(visible="classes" in figures),
+        through_time(home, lang, run_id),
     )
+
+
+def through_time(home: Home, lang: str, run_id: str) -> str:
+    """What the model wrote to the same question as it learned, from before its first step on; empty where it wrote nothing."""
+    run = find_run(home, run_id)
+    job = run.training() if run else None
+    told = [e["params"] for e in ev.read(job.events)[0] if e["type"] == "log" and e["key"] == "sample_written"] if job else []
+    if not told:
+        return ""
+    by_epoch = {one["epoch"]: one for one in told}  # after a resume some come twice: the last one holds
+    lines = [by_epoch[epoch] for epoch in sorted(by_epoch)]
+    step = max(1, math.ceil((len(lines) - 1) / (MOST_SAMPLES - 1)))
+    shown = [*lines[:-1:step], lines[-1]]
+    rows = [[languages.text("before_head", lang) if one["epoch"] == 0 else f"{one['epoch']:g}", pieces.cell(one["said"])] for one in shown]
+    heads = [languages.text(key, lang) for key in ("epoch_head", "written_head")]
+    title, note = languages.text("through_time", lang), languages.text("through_time_note", lang, asked=told[-1]["asked"])
+    return pieces.heading(title, note) + pieces.table(heads, rows)
 
 
 def tiles(metrics: Sequence[str], part: dict, split: str, lang: str) -> str:
@@ -112,9 +133,10 @@ def build(page: Page, split: gr.Radio) -> View:
                 errors = chart(t("task_errors"), t("task_errors_note"), elem_id="chart-task-errors")
             with gr.Column(min_width=300) as second:
                 classes = chart(t("task_parts"), t("task_parts_note"), t("task_parts_none"), elem_id="chart-task-classes")
+        samples = html(elem_id="through-time")
         title = html(elem_id="task-errors-title")
         table = html(elem_id="task-errors")
         number = gr.Number(1, minimum=1, precision=0, label="", elem_id="task-errors-page", elem_classes=["pager"], visible=False)
     listed = [title, table, number]
     number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
-    return View(show, [page.run, split], [content, errors, classes, *listed, second])
+    return View(show, [page.run, split], [content, errors, classes, *listed, second, samples])
