@@ -36,5 +36,5 @@ def mistake(row: dict, lang: str) -> list[str]:
 def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:
     """Charts of one split by their place on the page."""
     figure = writing.spread(part["margins"], lang, "metric_reward_margin")
-    figure.add_vline(0, line={"color": style.BASE, "dash": "dot", "width": 1.5})
+    figure.add_vline(0, line={"color": style.SUBDUED, "dash": "dot", "width": 1.5})
     return {"errors": figure}

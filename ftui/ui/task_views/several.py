@@ -64,6 +64,6 @@ def thresholds(points: Sequence[dict], now: float, lang: str) -> go.Figure:
     for name, colour in (("f1", style.TUNED), ("precision", style.BASE), ("recall", style.TRAIN)):
         x, y = zip(*((point["threshold"], point[name]) for point in points), strict=True)
         figure.add_trace(go.Scatter(x=x, y=y, name=charts.metric_name(name, lang), mode="lines", line={"color": colour, "width": 3 if name == "f1" else 1.5}))
-    figure.add_vline(x=now, line={"color": style.BASE, "dash": "dot", "width": 1.5})
+    figure.add_vline(x=now, line={"color": style.SUBDUED, "dash": "dot", "width": 1.5})
     figure.update_layout(margin={"t": 30}, showlegend=True)
     return figure
