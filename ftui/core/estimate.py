@@ -109,8 +109,9 @@ def disk(recipe: Recipe, config: dict | None, parameters: int) -> int:
     return 4 * parameters + (recipe.training.save_total_limit + 1) * (2 * learning + (learning if lora else 4 * parameters))
 
 
-def estimate(recipe: Recipe, config: dict | None, parameters: int, rows: Rows, speeds: dict[str, Speed], device: str) -> Estimate:
-    """`speeds`: what `known` read; `device`: cpu, cuda or mps."""
+def estimate(recipe: Recipe, config: dict | None, parameters: int, rows: Rows, speeds: dict[str, Speed], device: str, busy: float = 1.0) -> Estimate:
+    """`speeds`: what `known` read; `device`: cpu, cuda or mps; `busy`: how many times as long a guessed start and end take for
+    what else is going on (what was measured has seen it, and the processor's guessed rate feels it)."""
     sizes = base_models.shape(config)
     over = next((speeds[key].over for key in _nearest(recipe, sizes, speeds, device)), 0) if sizes else 0
     needed = memory(recipe, config, parameters, rows.longest(recipe)) + over
@@ -134,7 +135,8 @@ def estimate(recipe: Recipe, config: dict | None, parameters: int, rows: Rows, s
     wide, fixed = SURE[source], speed.start + speed.end
     if source != "guess":  # what is the same in every run is known
         return Estimate((fixed * 0.85 + (best + once) / wide, fixed * 1.15 + (best + once) * wide), source, needed, written)
-    return Estimate(((fixed + best + once) / wide, (fixed + best + once) * wide), source, needed, written)
+    best += fixed * busy
+    return Estimate(((best + once) / wide, (best + once) * wide), source, needed, written)
 
 
 def span(low: float, high: float, lang: str) -> str:

@@ -31,3 +31,8 @@ def devices() -> list[str]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def busy() -> float:
+    """How many times as long work takes for what else is going on here: 1 on an idle machine, and where the system does not say."""
+    return 1.0 + os.getloadavg()[0] / cores() if hasattr(os, "getloadavg") else 1.0

@@ -37,7 +37,8 @@ def of(recipe: Recipe, home: Home, known: Known | None = None) -> Estimate:
     """What this recipe will cost. `known`: what is known of its model, where the caller has asked. Raises UserError."""
     known = known or base_models.find(home.base(recipe.model))
     rows = rows_of(recipe, home, known)
-    return estimate.estimate(recipe, known.config, known.parameters or UNKNOWN, rows, estimate.known(home), device(recipe))
+    busy = 1.0 if queue.working(home) else machine.busy()  # a training of ours has ended when this one begins
+    return estimate.estimate(recipe, known.config, known.parameters or UNKNOWN, rows, estimate.known(home), device(recipe), busy)
 
 
 def device(recipe: Recipe) -> str:

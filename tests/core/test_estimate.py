@@ -51,6 +51,15 @@ def test_the_further_off_the_wider(known):
     assert sum(costs[2].seconds) > sum(costs[0].seconds)  # more layers take longer
 
 
+def test_a_guess_on_a_busy_machine_is_longer_and_what_was_measured_stays(known):
+    def seconds(speeds: dict, busy: float) -> tuple[float, float]:
+        return estimate.estimate(made(), CONFIG, 8_000_000, ROWS, speeds, "cpu", busy).seconds
+
+    idle, busy = seconds({}, 1.0), seconds({}, 4.0)
+    assert busy[1] - idle[1] == pytest.approx(3 * (estimate.START + estimate.END) * estimate.SURE["guess"])
+    assert seconds(known, 4.0) == seconds(known, 1.0)
+
+
 def test_no_figure_of_another_device_or_model_without_config(known):
     assert reckoned(made(), known, device="cuda").seconds is None
     assert reckoned(made(), known, config=None).seconds is None
