@@ -12,7 +12,7 @@ from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.events import RUNNING, Writer
 from ftui.core.home import Run, write_json
-from ftui.evaluation import comparing
+from ftui.evaluation import comparing, probing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,14 +38,18 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
             continue
         report["splits"][name], predictions = score(predictor, splits[name], events)
         if name == "test" or "test" not in splits:
+            began = time.monotonic()
             simple = predictor.task.baseline(splits, name) or predictor.card.get("before")
             if simple:
-                report["baseline"] = {**simple, "split": name}
+                report["baseline"] = {"seconds": round(time.monotonic() - began, 2), **simple, "split": name}
             if simple and "predicted" in simple:
                 true, said = (predictions[column].to_pylist() for column in ("label", "prediction"))
                 report["baseline"]["versus"] = comparing.paired(true, report["baseline"].pop("predicted"), said)
         tables.append(predictions.add_column(0, "split", [[name] * predictions.num_rows]))
         metrics |= {f"{name}_{k}": v for k, v in report["splits"][name]["metrics"].items()} if name == "test" else {}
+    probed = probing.probe(run, predictor, splits, events)
+    if probed:
+        report["probe"] = probed
     if tables:
         import pyarrow as pa
 

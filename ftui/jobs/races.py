@@ -30,7 +30,7 @@ def standing(run: Run) -> dict | None:
     """The runs that are tested on the very rows of this one, quickest first, and simple models scored on them:
 
     {"metric", "lower" (whether less is better), "runs": [{"id", "name", "strategy", "model", "state", "seconds", "value"}],
-    "ladder": {name: value}}, None where there is nothing to compare. `value` is None until a run has ended.
+    "ladder": as `_ladder` gives it}, None where there is nothing to compare. `value` is None until a run has ended.
     """
     split = _split(run)
     if split is None:
@@ -38,9 +38,11 @@ def standing(run: Run) -> dict | None:
     mine = jobs.summary(run)
     task = tasks.get(mine["task"])
     metric = f"test_{task.METRICS[0]}"
-    lines = []
+    lines, others = [], []
     for line in jobs.summaries(run.home):
-        if line["dataset_id"] == mine["dataset_id"] and line["task"] == mine["task"] and _split(Run(run.home.runs / line["id"])) == split:
+        other = Run(run.home.runs / line["id"])
+        if line["dataset_id"] == mine["dataset_id"] and line["task"] == mine["task"] and _split(other) == split:
+            others.append(other)
             value = line["value"] if line["metric"] == metric else None
             lines.append({name: line[name] for name in ("id", "name", "strategy", "model", "state", "seconds")} | {"value": value})
         if len(lines) == MOST:
@@ -48,7 +50,7 @@ def standing(run: Run) -> dict | None:
     lines.sort(key=lambda line: (line["value"] is None, line["seconds"]))
     if len(lines) < 2:
         return None
-    return {"metric": metric, "lower": task.METRICS[0] in tasks.LOWER, "runs": lines, "ladder": _ladder(run, task.METRICS[0])}
+    return {"metric": metric, "lower": task.METRICS[0] in tasks.LOWER, "runs": lines, "ladder": _ladder([run, *others], task.METRICS[0])}
 
 
 def _split(run: Run) -> dict | None:
@@ -60,11 +62,21 @@ def _split(run: Run) -> dict | None:
     return None if recipe.ensemble or recipe.search else recipe.data.model_dump(exclude=LEARNED_FROM)
 
 
-def _ladder(run: Run, metric: str) -> dict[str, float]:
-    try:
-        simple = json.loads(run.report.read_text(encoding="utf-8")).get("baseline") or {}
-    except (OSError, ValueError):
-        return {}
-    rungs = {"majority": simple.get("majority"), simple.get("name"): simple}
-    scored = {str(name): rung["metrics"].get(metric) for name, rung in rungs.items() if rung and simple.get("split") == "test"}
-    return {name: value for name, value in scored.items() if value is not None}
+def _ladder(runs: Sequence[Run], metric: str) -> list[dict]:
+    """What simple models reach, the most frequent label first, then one for all rows, then what each base model's own states
+    are good for: {"name", "model", "seconds", "value"}, `model` and `seconds` None where there is no such thing."""
+    found: dict[tuple, dict] = {}
+    for run in runs:
+        try:
+            report = json.loads(run.report.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        simple = report.get("baseline") or {}
+        rungs = []
+        if simple.get("split") == "test":
+            rungs = [("majority", simple.get("majority") or {}), (simple.get("name"), simple)]
+        for name, rung in [*rungs, ("linear_probe", report.get("probe") or {})]:
+            value = rung.get("metrics", {}).get(metric)
+            if value is not None:
+                found.setdefault((name, rung.get("model")), {"name": name, "model": rung.get("model"), "seconds": rung.get("seconds"), "value": value})
+    return sorted(found.values(), key=lambda rung: (rung["name"] != "majority", rung["name"] == "linear_probe", rung["model"] or ""))

@@ -55,6 +55,7 @@ What only some of them have:
     PAIRS                                          rows hold two answers each; `loss` is then of margins, and `scored` compares
                                                    with writer.reference where there is one
     learning_collator(tokenizer, settings)         where rows are learned from in another way than they are measured
+    probe(train, test, learned, asked, labels)     metrics on the rows of `test` of a simple model from (N, F) and (M, F) features
     SAMPLES                                        rows that are written out for the report, where the recipe does not say
 """
 

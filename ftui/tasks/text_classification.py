@@ -22,6 +22,7 @@ PIPELINE = "text-classification"
 MODEL = "AutoModelForSequenceClassification"
 METRICS = ("f1_macro", "accuracy", "f1_micro", "f1_weighted", "mcc")
 MOST_LABELS = 2000
+PROBE = 0.1  # C, the inverse of the regularisation, of a logistic regression from a model's states: they are many and dense
 
 
 def check(splits: dict[str, pa.Table], columns: dict[str, str]) -> None:
@@ -138,6 +139,19 @@ def baseline(splits: dict[str, pa.Table], split: str) -> dict:
     from ftui.tasks import tfidf
 
     return tfidf.score(splits["train"], splits[split])
+
+
+def probe(train: pa.Table, test: pa.Table, learned: np.ndarray, asked: np.ndarray, labels: list[str]) -> dict[str, float]:
+    """The metrics of a logistic regression from standardised features of the rows of `train`, (N, F), on those of `test`, (M, F)."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    from ftui.tasks.metrics import Classification
+
+    index = {label: number for number, label in enumerate(labels)}
+    known, wanted = (np.array([index[label] for label in table["label"].to_pylist()]) for table in (train, test))
+    said = LogisticRegression(C=PROBE, max_iter=300).fit(learned, known).predict(asked)
+    return Classification().compute(predictions=said, references=wanted)
 
 
 def predictions(table: pa.Table, answers: list[dict], labels: list[str]) -> dict[str, list]:

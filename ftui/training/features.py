@@ -62,6 +62,7 @@ class Features:
         self.single = single and below == len(self.layers)
         self.states: Any = None
         self.seconds = 0.0  # that computing the states took; 0 where they were there
+        self.took = 0.0  # the same, with those that were there
         self.maps: list[np.ndarray] = []
         self.starts: list[np.ndarray] = []
 
@@ -76,7 +77,7 @@ class Features:
         import xxhash
 
         config = {k: v for k, v in self.model.config.to_diff_dict().items() if k not in NOT_OF_STATES}
-        about = [2, self.below, self.single, self.bf16, self.model.device.type, config]
+        about = [3, self.below, self.single, self.bf16, self.model.device.type, config]
         made = xxhash.xxh3_128(json.dumps(about, sort_keys=True, default=str).encode())
         for parameter, depth in depths(self.model):
             if depth and not parameter.requires_grad:
@@ -103,12 +104,15 @@ class Features:
         if found:
             os.utime(path)
         else:
+            began = time.monotonic()
             with publish(path) as temporary:
                 shape = (int(starts[-1]), self.model.config.hidden_size)
                 states = np.lib.format.open_memmap(temporary / "states.npy", mode="w+", dtype=np.float16, shape=shape)
                 self._compute(rows, collate, starts, states, alive)
                 states.flush()
                 del states
+                (temporary / "seconds").write_text(str(time.monotonic() - began))
+        self.took += float((path / "seconds").read_text())
         self.maps.append(np.load(path / "states.npy", mmap_mode="r"))
         self.starts.append(starts)
         table = rows.with_format("arrow")[:]
@@ -203,6 +207,13 @@ class Features:
         return with_states
 
 
+def room(cache: Path) -> tuple[Path, float]:
+    """(the folder of all states, the bytes that further ones may take)."""
+    folder = cache / "states"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, min(LARGEST, shutil.disk_usage(folder).free / 2)
+
+
 def prepare(
     model: Any,
     recipe: r.Recipe,
@@ -225,9 +236,8 @@ def prepare(
         return None, encoded
     features = Features(model, below, single, bf16)
     needed = sum(features.bytes(rows) for rows in encoded.values())
-    folder = cache / "states"
-    folder.mkdir(parents=True, exist_ok=True)
-    if needed > min(LARGEST, shutil.disk_usage(folder).free / 2):
+    folder, most = room(cache)
+    if needed > most:
         events.log("cache_large", gb=round(needed / 1e9, 1))
         return None, encoded
     began = time.monotonic()

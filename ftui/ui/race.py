@@ -17,6 +17,8 @@ from ftui.ui.page import Page, View, chart, draw, find_run, html
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+RUNGS = {"majority": "race_majority", "linear_probe": "race_linear_probe"}  # others are TF-IDF's
+
 
 def show(home: Home, lang: str, run_id: str, split: str | None = None) -> tuple:
     """(the part, its chart, its table); unseen where no other run was tested on the same rows."""
@@ -54,13 +56,25 @@ def figure(told: dict, run_id: str, lang: str) -> go.Figure | None:
             hovertemplate="%{customdata}<br>%{y:.3f} · %{x:.0f} s<extra></extra>",
         )
     )
-    for name, value in told["ladder"].items():
+    for step in told["ladder"]:
         made.add_hline(
-            y=value,
+            y=step["value"],
             line={"color": style.SUBDUED, "width": 1.2, "dash": "dot"},
-            annotation={"text": f"{rung(name, lang)} {value:.3f}", "font": {"size": 11.5, "color": style.SUBDUED}},
-            annotation_position="top left",
+            annotation={"text": f"{rung(step, lang)} {step['value']:.3f}", "font": {"size": 11.5, "color": style.SUBDUED}},
+            annotation_position="bottom right" if step["model"] else "top left",
         )
+    timed = [step for step in told["ladder"] if step["model"] and step["seconds"] is not None]
+    made.add_trace(
+        go.Scatter(
+            x=[step["seconds"] for step in timed],
+            y=[step["value"] for step in timed],
+            mode="markers",
+            cliponaxis=False,
+            marker={"size": 11, "symbol": "diamond", "color": style.SUBDUED},
+            customdata=[charts.short(rung(step, lang), 60) for step in timed],
+            hovertemplate="%{customdata}<br>%{y:.3f} · %{x:.1f} s<extra></extra>",
+        )
+    )
     return made
 
 
@@ -79,14 +93,17 @@ def table(told: dict, run_id: str, lang: str) -> str:
         value = "–" if line["value"] is None else pieces.number(line["value"]) + (" ★" if line["value"] == best else "")
         model = escape(line["model"].rpartition("/")[2])
         rows.append([name, languages.text("strategy_" + line["strategy"], lang), model, pieces.badge(line["state"], lang), pieces.duration(line["seconds"], lang), value])
-    rows += [[rung(name, lang), "", "", "", "", pieces.number(value)] for name, value in told["ladder"].items()]
+    for step in told["ladder"]:
+        model = escape((step["model"] or "").rpartition("/")[2])
+        seconds = "" if step["seconds"] is None else pieces.duration(step["seconds"], lang)
+        rows.append([rung(step, lang), "", model, "", seconds, pieces.number(step["value"])])
     heads = [languages.text(key, lang) for key in ("race_run", "race_strategy", "race_model", "race_state", "race_time")]
     return pieces.table([*heads, charts.metric_name(told["metric"], lang)], rows, numeric=(4, 5))
 
 
-def rung(name: str, lang: str) -> str:
+def rung(step: dict, lang: str) -> str:
     """What a simple model is called."""
-    return languages.text("race_majority" if name == "majority" else "race_simple", lang)
+    return languages.text(RUNGS.get(step["name"], "race_simple"), lang)
 
 
 def build(page: Page) -> View:

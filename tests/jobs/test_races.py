@@ -24,7 +24,7 @@ def test_a_race_is_runs_in_the_queue_on_the_same_rows(recipe_for, tmp_path):
         assert all(one["data"] == read[0]["data"] and one["training"] == read[0]["training"] for one in read)
         told = races.standing(runs[0])
         assert {line["id"] for line in told["runs"]} == {run.id for run in runs}
-        assert told["ladder"] == {} and {line["value"] for line in told["runs"]} == {None}
+        assert told["ladder"] == [] and {line["value"] for line in told["runs"]} == {None}
     finally:
         for run in reversed(runs):
             jobs.stop(run.training())

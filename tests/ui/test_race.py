@@ -19,8 +19,10 @@ def rival(home, dataset, finished):
     events.metric(30, 3, {"test_f1_macro": 0.9, "test_accuracy": 0.9})
     events.state(ev.FINISHED, exit_code=0)
     report = json.loads(finished.report.read_text())
-    simple = {"name": "tfidf_logistic_regression", "split": "test", "rows": 10, "metrics": {"f1_macro": 0.7}, "majority": {"label": "a", "metrics": {"f1_macro": 0.4}}}
+    simple = {"name": "tfidf_logistic_regression", "split": "test", "rows": 10, "seconds": 2.0, "metrics": {"f1_macro": 0.7}, "majority": {"label": "a", "metrics": {"f1_macro": 0.4}}}
     finished.report.write_text(json.dumps({**report, "baseline": simple}))
+    probe = {"name": "linear_probe", "model": "starter-encoder", "rows": 10, "seconds": 71.0, "metrics": {"f1_macro": 0.75}}
+    run.report.write_text(json.dumps({**report, "baseline": simple, "probe": probe}))
     return run
 
 
@@ -33,6 +35,11 @@ def test_runs_and_ladder(home, finished, rival):
     part, drawn, table = race.show(home, "zh", finished.id)
     assert part.visible and "LoRA" in drawn and "TF-IDF" in drawn
     assert json.loads(drawn)["data"][0]["y"] in ([0.81, 0.9], [0.9, 0.81])
+    assert json.loads(drawn)["data"][1] | {"x": [71.0], "y": [0.75]} == json.loads(drawn)["data"][1]
+    assert [(step["name"], step["model"], step["seconds"], step["value"]) for step in races.standing(finished)["ladder"]] == [
+        ("majority", None, None, 0.4), ("tfidf_logistic_regression", None, 2.0, 0.7), ("linear_probe", "starter-encoder", 71.0, 0.75),
+    ]  # fmt: skip
+    assert "冻结编码器 + 逻辑回归" in table and "1 分 11 秒" in table and "0.750" in table
     assert "0.900 ★" in table and "0.810 ★" not in table and "0.400" in table and "总答最常见的标签" in table
 
 

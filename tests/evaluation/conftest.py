@@ -1,0 +1,3 @@
+from tests.training.conftest import train_here
+
+__all__ = ["train_here"]
