@@ -53,7 +53,7 @@ class Access:
         """Raise UserError for a recipe that is not allowed here. `rows`: of the data set."""
         if self.mode == "local":
             return
-        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil.unlabelled_path if recipe.distil else None)
+        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil.unlabelled_path if recipe.distil else None, recipe.accelerate_config)
         for path in filter(None, paths):
             if _is_path(path) and not _inside(path, home.datasets):
                 raise UserError("path_only_local", path=path)

@@ -216,8 +216,9 @@ class Recipe(Part):
     language: Language = Language()
     decision_threshold: Auto | Annotated[FiniteFloat, Field(gt=0, lt=1)] = "auto"  # of several labels; auto: chosen on the validation rows
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    launcher: Literal["local", "torchrun"] = "local"
+    launcher: Literal["local", "torchrun", "accelerate"] = "local"
     processes: int = Field(2, ge=2, le=64)  # of torchrun
+    accelerate_config: str | None = None  # the file that `accelerate config` writes: what accelerate starts, and how it shares
     retries: int = Field(0, ge=0, le=10)
     distil: Distil | None = None
     prune: Prune | None = None
@@ -232,9 +233,11 @@ class Recipe(Part):
         return model.strip()
 
     @model_validator(mode="after")
-    def _searches_alone(self) -> "Recipe":
+    def _fits_together(self) -> "Recipe":
         if self.search and (self.distil or self.prune or self.ensemble or self.launcher != "local"):
             raise ValueError("search_alone")
+        if self.launcher == "accelerate" and not self.accelerate_config:
+            raise ValueError("accelerate_config_missing")
         return self
 
     def epochs(self, rows: int) -> float:
@@ -313,7 +316,8 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     own = [s.model_copy(update={"path": absolute(s.path)}) if isinstance(s, Synonyms) else s for s in data.augment]
     if distil:
         distil = distil.model_copy(update={"unlabelled_path": absolute(distil.unlabelled_path)})
-    return recipe.model_copy(update={"data": data.model_copy(update={**files, "augment": own}), "distil": distil})
+    data = data.model_copy(update={**files, "augment": own})
+    return recipe.model_copy(update={"data": data, "distil": distil, "accelerate_config": absolute(recipe.accelerate_config)})
 
 
 def changed(recipe: Recipe, overrides: list[str]) -> Recipe:

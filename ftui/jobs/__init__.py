@@ -15,7 +15,7 @@ from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
-from ftui.jobs import processes, queue, smaller
+from ftui.jobs import launching, processes, queue, smaller
 from ftui.jobs.summaries import summaries, summary
 
 __all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
@@ -36,6 +36,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
     if way.most_waiting is not None and len(queue.waiting(home)) >= way.most_waiting:
         raise UserError("demo_busy", waiting=way.most_waiting)
     models.local(home.base(recipe.model))
+    launching.check(recipe)
     task = tasks.get(recipe.task)
     metrics = tasks.watched(task)
     wanted = recipe.training.metric_for_best_model
@@ -63,7 +64,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
             kept = {field: os.path.relpath(folder, run.path) for field, folder in folders.items()}
             data = augmenting.with_files_kept(data, home, run.path)
             data = data.model_copy(update={**kept, "columns": prepared.columns})
-            recipe = smaller.kept(recipe.model_copy(update={"data": data}), home, run)
+            recipe = launching.kept(smaller.kept(recipe.model_copy(update={"data": data}), home, run), run.path)
             if name:
                 run.write_about(name=name)
             text = recipes.dump(recipe)

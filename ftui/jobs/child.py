@@ -37,7 +37,7 @@ def main(job_dir: str) -> int:
     code = work(job, card, events)
     if not ranks.first():
         time.sleep(0 if code == FINISHED else LATER)
-    elif "RANK" in os.environ:
+    elif "FTUI_WORKER" in os.environ:  # behind a launcher, which has an exit code of its own
         job.exit_code.write_text(str(code))
     return code
 
@@ -53,6 +53,8 @@ def work(job: Job, card: dict, events: ev.Writer) -> int:
         return BAD_INPUT
     except Exception as error:
         print(redacted(traceback.format_exc()), file=sys.stderr)
+        if ranks.lost_another(error):
+            return FAILED  # the end of the log says which one, and why
         told = of_system(error, job.run.home.path) if isinstance(error, OSError) else None
         if told:
             tell(events, told)

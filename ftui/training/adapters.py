@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def quantised(strategy: Strategy, device: str) -> dict[str, Any]:
         bnb_4bit_compute_dtype=kind,
         llm_int8_skip_modules=HEADS,
     )
-    return {"quantization_config": config, "device_map": {"": 0}}
+    return {"quantization_config": config, "device_map": {"": int(os.environ.get("LOCAL_RANK", 0))}}
 
 
 def remember(model: PeftModel, strategy: Strategy, checkpoints: Path) -> None:

@@ -18,20 +18,23 @@ MULTIPLE = 8  # collators pad to a multiple of this
 @dataclass
 class Cut:
     """A collator of whole updates: rows in, {"parts": [a batch, ...]} out. `tokens` and `rows` bound a part; a row that
-    is longer than `tokens` is a part of its own. `texts`: the columns whose tokens count."""
+    is longer than `tokens` is a part of its own. `texts`: the columns whose tokens count. With `whole` nothing is cut."""
 
     collate: Callable[[list[dict]], Any]
     tokens: int
     rows: int
     texts: tuple[str, ...] = ("input_ids",)
+    whole: bool = False
 
     def __call__(self, features: list[dict]) -> dict[str, list]:
+        if self.whole:
+            return {"parts": [self.collate(features)]}
         lengths = [sum(len(row[name]) for name in self.texts) for row in features]
         return {"parts": [self.collate([features[i] for i in part]) for part in cut(lengths, self.tokens, self.rows)]}
 
     def halve(self) -> bool:
-        """Take half as much at a time from now on; False where that is one row already."""
-        if self.rows == 1:
+        """Take half as much at a time from now on; False where that is one row already, or nothing may be cut."""
+        if self.rows == 1 or self.whole:
             return False
         self.rows, self.tokens = (self.rows + 1) // 2, max(1, self.tokens // 2)
         return True

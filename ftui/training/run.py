@@ -35,7 +35,8 @@ def train(context: Context) -> bool:
     task = tasks.get(recipe.task)
     settings = recipe.training
     began = time.time()
-    ranks.check(recipe)
+    shards = ranks.sharded()
+    ranks.check(recipe, ranks.count(), shards)
     events.state(RUNNING)
     events.progress(phase="preparing", step=0, max_steps=None, epoch=0)
 
@@ -95,6 +96,7 @@ def train(context: Context) -> bool:
 
     transformers.set_seed(settings.seed)
     device = models.device(recipe.device)
+    ranks.check_device(shards, device)
     bf16 = models.bf16(settings.bf16, device, settings.fp16)
     build = functools.partial(task.load_model, labels=labels)
     quantised = adapters.quantised(recipe.strategy, device)
@@ -107,7 +109,7 @@ def train(context: Context) -> bool:
         model, tokenizer = models.load(base, made, functools.partial(build, **quantised), events)
         if hasattr(task, "begin_head"):
             task.begin_head(model, splits["train"], labels)
-        single = not (distil and distil.hidden_weight) and first_token.apply(model)  # hidden states are read of all tokens
+        single = not shards and not (distil and distil.hidden_weight) and first_token.apply(model)  # hidden states are read of all tokens
         if settings.gradient_checkpointing and made.strategy.name == "lora":
             model.enable_input_require_grads()
         model = strategies.STRATEGIES[made.strategy.name](model, made.strategy)
@@ -154,7 +156,7 @@ def train(context: Context) -> bool:
         if context.should_stop():
             raise Stopped
 
-    if not quantised:
+    if not quantised and not shards:  # pieces find their own way
         model.to(device)
     collate = task.collator(tokenizer)
     pairs = hasattr(task, "PAIRS")
@@ -163,7 +165,7 @@ def train(context: Context) -> bool:
             events.log("reference")
             encoded = {name: preferring.with_reference(rows, model, tokenizer, recipe.language, max_length, alive) for name, rows in encoded.items()}
         cached = None
-        if not distil and not speaks and ranks.count() == 1:  # a teacher's rows are learned from as they are, a language model is measured on others first
+        if not distil and not speaks and not shards and ranks.count() == 1:  # a teacher's rows are learned from as they are, a language model is measured on others first
             cached, encoded = features.prepare(model, recipe, encoded, collate, run.home.cache, events, alive, single, bf16)
     except Stopped:
         return False
@@ -182,7 +184,8 @@ def train(context: Context) -> bool:
         num_train_epochs=epochs,
         max_steps=settings.max_steps if settings.max_steps > 0 else -1,
         learning_rate=learning_rate,
-        per_device_train_batch_size=rows_per_step // ranks.count(),  # computed in parts: microbatches.py
+        per_device_train_batch_size=(settings.per_device_train_batch_size if shards else rows_per_step) // ranks.count(),  # computed in parts: microbatches.py
+        gradient_accumulation_steps=settings.gradient_accumulation_steps if shards else 1,
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_steps if settings.warmup_steps < 1 else int(settings.warmup_steps),
@@ -213,12 +216,14 @@ def train(context: Context) -> bool:
     )
     learn = task.learning_collator(tokenizer, recipe.language) if hasattr(task, "learning_collator") else None  # may draw other tokens
     zeros = pruning.Zeros(model) if recipe.prune and recipe.prune.magnitude else None
-    whole_table = zeros or settings.fp16 or learn or pairs
+    whole_table = zeros or settings.fp16 or learn or pairs or shards
     used = None if whole_table else used_tokens.apply(model, encoded["train"])
-    callbacks: list[Any] = [timeline.Timeline(model, events), Reporter(events, lambda: ranks.any_of(context.should_stop()), rows_per_step)]
+    callbacks: list[Any] = [Reporter(events, context.should_stop, rows_per_step)]
+    if not shards:
+        callbacks.insert(0, timeline.Timeline(model, events))  # its point comes before the loss, with which pages draw both
     if isinstance(recipe.strategy, recipes.Gradual):
         callbacks.append(thawing.Thaw(model, recipe.strategy, steps / steps_per_epoch, events))
-    if hasattr(task, "talk") and validated and recipe.language.samples != 0:
+    if hasattr(task, "talk") and validated and recipe.language.samples != 0 and not shards:
         callbacks.append(language.Samples(task, splits["validation"]["messages"].to_pylist(), tokenizer, recipe.language, max_length, events))
     if zeros:
         callbacks.append(zeros)
@@ -254,6 +259,7 @@ def train(context: Context) -> bool:
         used=used,
         texts=texts,
         learn=learn,
+        whole=bool(shards),
         rows=settings.per_device_train_batch_size,
         halved=lambda rows: events.log("halved", level="warning", rows=rows),
         **own,
@@ -277,14 +283,15 @@ def train(context: Context) -> bool:
     if checkpoint:
         events.log("resuming", step=checkpoint.name.rpartition("-")[2])
     try:
-        before = language.before(trainer, task, splits, recipe.language, max_length, run.checkpoints, events, alive) if speaks and ranks.first() else None
+        before = language.before(trainer, task, splits, recipe.language, max_length, run.checkpoints, events, alive) if speaks and not shards and ranks.first() else None
         events.log("training_starts", steps=steps, epochs=epochs)
         if recovers:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Stopped:
         return False
-    if ranks.any_of(context.should_stop()):
+    if ranks.highest(int(context.should_stop())):
         return False
+    model = ranks.gathered(trainer, lambda: assembled(recipe)[0]) if shards else trainer.model
     if not ranks.first():
         return True
     state = trainer.state
@@ -300,7 +307,6 @@ def train(context: Context) -> bool:
 
     # the result
     events.progress(phase="saving", step=state.global_step, max_steps=state.max_steps, epoch=state.epoch)
-    model = trainer.model
     best = {"step": best_step, "metric": f"validation_{best_by}", "value": best_value}
     with publish(run.model) as folder:
         if isinstance(recipe.strategy, recipes.Lora):

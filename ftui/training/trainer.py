@@ -14,13 +14,14 @@ from transformers.trainer_pt_utils import find_batch_size
 
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
-from ftui.training import microbatches, rates
+from ftui.training import microbatches, ranks, rates
 from ftui.training.batching import LengthGroupedBatches, TokenBatches, token_counts
 from ftui.training.features import Features
 from ftui.training.used_tokens import UsedTokens
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
 TELL_EVERY = 0.5
+GO_ON, SAVE, STOP = 0, 1, 2  # what a process may wish at the end of a step
 
 
 class Stopped(Exception):
@@ -33,7 +34,7 @@ class GroupedTrainer(Trainer):
     runs out, in parts of half the size from then on (`halved` is then called with the new number of rows). `texts`: the
     columns of encoded rows whose tokens count. `learn`: the collator of rows that are learned from, where it is not that of
     rows that are measured. With `features` the model reads states of the frozen part that were computed before (features.py);
-    with `used` it learns the embeddings of tokens that occur (used_tokens.py)."""
+    with `used` it learns the embeddings of tokens that occur (used_tokens.py). With `whole` no batch is cut into parts."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class GroupedTrainer(Trainer):
         used: UsedTokens | None = None,
         texts: tuple[str, ...] = ("input_ids",),
         learn: Callable[[list[dict]], Any] | None = None,
+        whole: bool = False,
         **options: Any,
     ):
         super().__init__(*args, **options)
@@ -58,7 +60,7 @@ class GroupedTrainer(Trainer):
         if features:
             self.data_collator = features.collator(self.data_collator)
         tokens = tokens or microbatches.TOKENS.get(self.args.device.type, microbatches.TOKENS["cuda"])
-        self.cut = microbatches.Cut(learn or self.data_collator, tokens, rows or self.args.train_batch_size, texts)
+        self.cut = microbatches.Cut(learn or self.data_collator, tokens, rows or self.args.train_batch_size, texts, whole)
         self.computed = 0  # tokens so far, with their padding
         self.halved = halved
 
@@ -181,17 +183,16 @@ class Reporter(TrainerCallback):
         if now - self.told > TELL_EVERY:
             self.told = now
             self.tell(state)
-        if self.should_stop():
-            control.should_save = control.should_training_stop = True
-        elif now - self.saved > SAVE_EVERY:
-            control.should_save = True
+        wish = ranks.highest(STOP if self.should_stop() else SAVE if now - self.saved > SAVE_EVERY else GO_ON)
+        control.should_save |= wish >= SAVE
+        control.should_training_stop |= wish == STOP
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.saved = time.monotonic()
         self.events.log("checkpoint", step=state.global_step)
 
     def on_prediction_step(self, *_: Any, **__: Any) -> None:
-        if self.should_stop():
+        if ranks.highest(int(self.should_stop())):
             raise Stopped
 
     def on_log(

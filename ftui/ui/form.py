@@ -60,6 +60,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "device",
         "launcher",
         "processes",
+        "accelerate_config",
         "training.bf16",
         "training.fp16",
         "training.gradient_checkpointing",
