@@ -1,6 +1,6 @@
 """How fast a training is beside others: the table and the plot of the READMEs. `make bench`
 
-    python benchmarks/training.py [speed] [product] [accuracy] [--rounds 3] [--only NAME]
+    python benchmarks/training.py [speed] [product] [accuracy] [time] [--rounds 3] [--only NAME]
 
 The ways take turns in one process, on the same rows, with the same batch of 16 rows, strategy and learning rate: the guides'
 loop (tutorial_loop.py), transformers' Trainer as it comes (padding to the longest of a batch, float32), the Trainer at its best
@@ -8,7 +8,7 @@ here (grouped by length, bf16), ftui's own, and with kept states its second run 
 frozen, nobody drops anything out in them. A measurement is a short window of training (whole epochs, without loading and
 tokenising; making the states is part of it); the median of the rounds and their spread are told. Memory is kept by the allocator
 as ftui's workers do it, for all ways alike: the others would be slower without. `product` runs a whole training with logging, evaluation and
-checkpoints beside the bare loop. `accuracy` trains longer, over three seeds.
+checkpoints beside the bare loop. `accuracy` trains longer, over three seeds. `time`: reaching.py.
 """
 
 import argparse
@@ -127,7 +127,6 @@ class Case:
         model = strategies.STRATEGIES[self.strategy.name](model, self.strategy)
         if way in ("ftui", "again"):
             dropout.apply(model)
-            models.attend(model, "cpu", max(self.lengths))
         if self.name in KEPT:  # frozen parts as in evaluation, for all ways
             for module in model.base_model.modules():
                 weights = list(module.parameters())
@@ -137,8 +136,10 @@ class Case:
                             part.p = 0.0
         return model, rate, single
 
-    def train(self, way: str, steps: int, seed: int = 42):
-        model, rate, single = self.model(way, seed)
+    def train(self, way: str, steps: int, seed: int = 42, batch: int = BATCH, rate: float | None = None, callbacks: list | None = None):
+        """`defaults` is stock without warm-up and weight decay, as TrainingArguments has it."""
+        model, usual, single = self.model(way, seed)
+        rate = rate or usual
         if way == "guides":
             began = time.perf_counter()
             tutorial_loop.train(model, self.tokenizer, self.texts, self.numbers, steps, rate, seed=seed)
@@ -146,16 +147,16 @@ class Case:
         if way == "ftui":
             shutil.rmtree(self.cache, ignore_errors=True)
         with tempfile.TemporaryDirectory() as folder:
-            bf16 = way != "stock" and models.bf16("auto", "cpu")
+            bf16 = way not in ("stock", "defaults") and models.bf16("auto", "cpu")
             arguments = transformers.TrainingArguments(
-                output_dir=folder, max_steps=steps, per_device_train_batch_size=BATCH, learning_rate=rate, bf16=bf16,
+                output_dir=folder, max_steps=steps, per_device_train_batch_size=batch, learning_rate=rate, bf16=bf16,
                 train_sampling_strategy="group_by_length" if way == "best" else "random", use_cpu=True, report_to="none",
                 save_strategy="no", logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
-                label_names=["labels"], warmup_steps=0.1, weight_decay=0.01, seed=seed,
+                label_names=["labels"], seed=seed, **({} if way == "defaults" else {"warmup_steps": 0.1, "weight_decay": 0.01}),
             )  # fmt: skip
-            given = {"model": model, "args": arguments, "processing_class": self.tokenizer}
+            given = {"model": model, "args": arguments, "processing_class": self.tokenizer, "callbacks": callbacks}
             collate = self.task.collator(self.tokenizer)
-            if way in ("stock", "best"):
+            if way in ("stock", "best", "defaults"):
                 trainer = transformers.Trainer(**given, train_dataset=self.encoded, data_collator=collate)
                 trainer.remove_callback(transformers.PrinterCallback)
                 began = time.perf_counter()
@@ -334,6 +335,7 @@ def table(result: dict, lang: str) -> str:
         found = result["accuracy"]
         figures = ", ".join(f"{data} " + " / ".join(f"{statistics.mean(v):.3f}" for v in ways.values()) for data, ways in found["sets"].items())
         lines.append(words["accuracy"].format(rows=found["rows"], seeds=found["seeds"], figures=figures))
+    lines += filter(None, [result.get("time", {}).get(lang)])
     return "\n".join(lines)
 
 
@@ -370,9 +372,10 @@ def publish(result: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["speed", "product"], choices=["speed", "product", "accuracy"])
+    parser.add_argument("parts", nargs="*", default=["speed", "product"], choices=["speed", "product", "accuracy", "time"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=240)
+    parser.add_argument("--rows", type=int, help="to train on: 240, for `time` as many as reaching.py says")
+    parser.add_argument("--minutes", type=float, default=15, help="of `time`: what is not measured by then, the next call goes on with")
     parser.add_argument("--only", default="", help="of the cases of `speed` those with this in their name")
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
@@ -384,12 +387,17 @@ def main() -> None:
     result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     if "speed" in given.parts:
         told = result.get("speed", {}).get("cases", {})
-        for result["speed"] in speed(given.rounds, given.rows, given.only, told):
+        for result["speed"] in speed(given.rounds, given.rows or 240, given.only, told):
             publish(result)
     if "product" in given.parts:
         result["product"] = product(given.rounds)
     if "accuracy" in given.parts:
         result["accuracy"] = accuracy(480, given.seeds)
+    if "time" in given.parts:
+        import reaching
+
+        reaching.measure(given.minutes, given.seeds, given.rows, given.only)
+        result["time"] = {lang: reaching.sentence(json.loads(reaching.KEPT.read_text(encoding="utf-8")), given.seeds, lang) for lang in WORDS}
     publish(result)
 
 
