@@ -77,39 +77,6 @@ def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
     expect(page.locator("#snippet-code")).to_contain_text("/v1/chat/completions")
 
 
-@pytest.mark.slow
-def test_a_text_that_goes_on_is_broken_off(ui, open_page, tireless):
-    page = open_page("/", lang="en")
-    page.locator("#sample-en_bees").click()
-    expect(page.locator("#task input")).to_have_value("Domain adaptation (hidden words)")
-    page.locator("#task input").click()
-    page.get_by_role("option", name="Text generation").click()
-    expect(page.locator("#task input")).to_have_value("Text generation")
-    train(page, model=str(tireless), epochs="1")
-    finish(page)
-    page.locator("#see-evaluation").click()
-    expect(page.locator("#through-time")).to_contain_text("Before")
-    page.locator("#try-it").click()
-    page.locator("#compose-settings > button").click()
-    for name, value in (("tokens", MOST), ("temperature", 2)):  # no end comes by itself
-        box = page.locator(f"#compose-{name} input[type=number]")
-        box.fill(str(value))
-        box.press("Tab")
-    page.locator("#question textarea").fill("The bees")
-    page.locator("#ask").click()
-    answer = page.locator("#answer-of-model .written")
-    expect(answer).to_have_text(re.compile(r"The bees\S* ?\S"), timeout=LONG)
-    page.locator("#compose-stop").click()
-    stopped = len(answer.inner_text())
-    for name, value in (("tokens", 1), ("seed", 7)):
-        page.locator(f"#compose-{name} input[type=number], #compose-{name} textarea, #compose-{name} input").first.fill(str(value))
-        page.keyboard.press("Tab")
-    page.locator("#question textarea").fill("A hive")
-    page.locator("#ask").click()
-    expect(answer).to_have_text(re.compile(r"^A hive"), timeout=LONG)
-    assert stopped < 2.5 * MOST, "so many random tokens have four times as many characters"
-
-
 def test_from_texts_to_a_gap(ui, open_page, toy_model):
     page = open_page("/", lang="en")
     page.locator("#sample-en_bees").click()
