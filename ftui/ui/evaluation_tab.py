@@ -19,7 +19,8 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
     """(empty, view, way on, split choice, runs to compare with, comparison, tiles, line, simple models beside it)."""
     report, view = evaluation.report(home, run_id)
     if view is None:
-        waiting = "evaluation_wait" if find_run(home, run_id) else "evaluation_empty"
+        run = find_run(home, run_id)
+        waiting = "evaluation_empty" if run is None else "evaluation_search" if jobs.summary(run)["search"] else "evaluation_wait"
         message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
         return gr.HTML(message, visible=True), gr.Column(visible=False), gr.Row(visible=False), *([gr.skip()] * 6)
     split = evaluation.split_of(report, split)

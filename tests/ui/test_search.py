@@ -11,7 +11,7 @@ from ftui.core import events as ev
 from ftui.core import recipe, search
 from ftui.core.estimate import Estimate
 from ftui.jobs import races, searches
-from ftui.ui import filling, form, log_tab, sidebar, tune_tab
+from ftui.ui import evaluation_tab, filling, form, log_tab, sidebar, tune_tab
 from ftui.ui import search as part
 from tests.ui.conftest import make_run, reading_of
 from tests.ui.test_tabs import VALUES, changed
@@ -72,6 +72,7 @@ def test_it_is_listed_as_what_it_is_and_races_with_nobody(home, sought, finished
     assert "search · Frozen · starter-encoder" in listed and "30%" in listed
     assert sidebar.name_of(jobs.summary(sought[0]), "zh") == "reviews.csv · 冻结 · 搜索设置"
     assert races.standing(finished) is None and races.standing(sought[0]) is None
+    assert "leaves no model" in evaluation_tab.show(home, "en", sought[0].id, None)[0].value
 
 
 def test_one_click_fills_the_form(home, dataset, sought):
