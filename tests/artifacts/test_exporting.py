@@ -118,7 +118,7 @@ def address(trained, made) -> str:
 def test_playground_server_and_files_say_the_same_of_200_texts(trained, made, source, address, tmp_path, form):
     asked = tmp_path / "asked.csv"
     write_csv(asked, [(given["text"], "x") for given in TEXTS], "text,label")
-    models._predict_file(trained["run"], form, asked, tmp_path / "out.csv", ["text"])
+    models._predict_file(trained["run"], form, asked, tmp_path / "out.csv", ["text"], None)
     with open(tmp_path / "out.csv", encoding="utf-8-sig", newline="") as file:
         written = list(csv.DictReader(file))
     page = asking.predict(f"{address}/models/{form}", {"inputs": TEXTS})["results"]  # as the playground asks
