@@ -159,9 +159,12 @@ class GroupedTrainer(Trainer):
         lengths = token_counts(eval_dataset, self.texts).sum(0).tolist()
         return TokenBatches(lengths, self.args.per_device_eval_batch_size * max(lengths))
 
-    def prediction_step(self, model: Any, inputs: dict, *args: Any, **options: Any) -> tuple:
-        """With the loss once for each row of the batch, so that the mean over batches is that over rows."""
-        loss, logits, labels = super().prediction_step(model, inputs, *args, **options)
+    def prediction_step(self, model: Any, inputs: dict, prediction_loss_only: bool, ignore_keys: list[str] | None = None) -> tuple:
+        """With the loss once for each row of the batch, so that the mean over batches is that over rows; of the outputs the
+        logits alone, where T5 would give its encoder's states as well."""
+        usual = getattr(self.model.config, "keys_to_ignore_at_inference", ["past_key_values"])
+        ignored = [*(usual if ignore_keys is None else ignore_keys), "encoder_last_hidden_state"]
+        loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignored)
         return None if loss is None else loss.mean().repeat(find_batch_size(inputs)), logits, labels
 
 

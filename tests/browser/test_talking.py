@@ -22,7 +22,7 @@ def tireless(tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(starter_models() / "starter-lm")
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 12, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 64}
+    sizes = {"hidden_size": 32, "num_hidden_layers": 40, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 64}
     config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=4 * MOST, pad_token_id=0, eos_token_id=1, bos_token_id=1, **sizes)
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
@@ -92,3 +92,36 @@ def test_from_texts_to_a_gap(ui, open_page, toy_model):
     page.locator("#ask").click()
     expect(page.locator("#answer-label")).to_have_text(re.compile(r"\S"), timeout=LONG)
     expect(page.locator("#answer .bar")).to_have_count(10)
+
+
+@pytest.mark.slow
+def test_a_text_that_goes_on_is_broken_off(ui, open_page, tireless):
+    page = open_page("/", lang="en")
+    page.locator("#sample-en_bees").click()
+    expect(page.locator("#task input")).to_have_value("Domain adaptation (hidden words)")
+    page.locator("#task input").click()
+    page.get_by_role("option", name="Text generation").click()
+    expect(page.locator("#task input")).to_have_value("Text generation")
+    train(page, model=str(tireless), epochs="1")
+    finish(page)
+    page.locator("#see-evaluation").click()
+    expect(page.locator("#through-time")).to_contain_text("Before")
+    page.locator("#try-it").click()
+    page.locator("#compose-settings > button").click()
+    for name, value in (("tokens", MOST), ("temperature", 2)):  # no end comes by itself
+        box = page.locator(f"#compose-{name} input[type=number]")
+        box.fill(str(value))
+        box.press("Tab")
+    page.locator("#question textarea").fill("The bees")
+    page.locator("#ask").click()
+    answer = page.locator("#answer-of-model .written")
+    expect(answer).to_have_text(re.compile(r"The bees\S* ?\S"), timeout=LONG)
+    page.locator("#compose-stop").click()
+    stopped = len(answer.inner_text())
+    for name, value in (("tokens", 1), ("seed", 7)):
+        page.locator(f"#compose-{name} input[type=number], #compose-{name} textarea, #compose-{name} input").first.fill(str(value))
+        page.keyboard.press("Tab")
+    page.locator("#question textarea").fill("A hive")
+    page.locator("#ask").click()
+    expect(answer).to_have_text(re.compile(r"^A hive"), timeout=LONG)
+    assert stopped < 2.5 * MOST, "so many random tokens have four times as many characters"
