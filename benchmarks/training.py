@@ -127,6 +127,7 @@ class Case:
         model = strategies.STRATEGIES[self.strategy.name](model, self.strategy)
         if way in ("ftui", "again"):
             dropout.apply(model)
+            models.attend(model, "cpu", max(self.lengths))
         if self.name in KEPT:  # frozen parts as in evaluation, for all ways
             for module in model.base_model.modules():
                 weights = list(module.parameters())
