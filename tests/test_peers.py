@@ -2,12 +2,12 @@
 
 Issue numbers are those of the tool's own repository; a test is `file::name`, below `tests/`.
 
-LlamaBoard 1  training dies with the tab, the UI, a full pipe (#8485, #8817)  browser/test_way.py::test_reload_second_tab_and_a_killed_ui
+LlamaBoard 1  training dies with the tab, the UI, a full pipe (#8485, #8817)  browser/test_surviving.py::test_reload_second_tab_and_a_killed_ui
 LlamaBoard 1  ... a full pipe                                      test_peers.py::test_a_child_that_prints_megabytes_goes_on
 LlamaBoard 1  ... whoever started it                               jobs/test_life.py::test_the_run_outlives_the_one_who_started_it
 LlamaBoard 2  "error" while training goes on (#1008, #8712)        test_peers.py::test_no_error_is_shown_while_training_goes_on
 LlamaBoard 3  state and old curves lost on reload (#600, #7100)    ui/test_log_tab.py::test_a_page_that_has_seen_nothing_gets_everything
-LlamaBoard 3  ... after the UI was killed                          browser/test_way.py::test_reload_second_tab_and_a_killed_ui
+LlamaBoard 3  ... after the UI was killed                          browser/test_surviving.py::test_reload_second_tab_and_a_killed_ui
 LlamaBoard 3  ... of earlier runs                                  ui/test_tabs.py::test_runs_newest_first_with_state_metric_and_times
 LlamaBoard 4  no way to bring data (#5790)                         ui/test_workshop.py::test_a_file_becomes_a_data_set
 LlamaBoard 5  preview: quoted newlines, parquet (#673, #4367)      test_peers.py::test_quoted_newlines_and_parquet_are_previewed
@@ -15,10 +15,10 @@ LlamaBoard 6  nothing works offline (#5215)                        ui/test_app.p
 LlamaBoard 6  ... or behind a proxy (#9753)                        ui/test_guard.py::test_the_page_itself_and_programs_are_let_in
 LlamaBoard 7  resume ignores changed settings (#6382, #9325)       test_peers.py::test_resume_refuses_what_it_would_ignore
 LlamaBoard 7  resume is another model than training on             jobs/test_life.py::test_killed_child_fails_and_resumes_to_the_same_model
-LlamaBoard 8  failure without a cause (#457, #4577)                browser/test_way.py::test_a_failure_says_why
+LlamaBoard 8  failure without a cause (#457, #4577)                browser/test_surviving.py::test_a_failure_says_why
 LlamaBoard 8  ... in command line and event                        bad_input/test_bad_models.py::test_what_only_the_worker_finds_out_is_told_by_command_line_and_page
 LlamaBoard 10 no predictions (#7009)                               test_cli.py::test_report_and_predictions_agree
-LlamaBoard 11 second tab                                           browser/test_way.py::test_reload_second_tab_and_a_killed_ui
+LlamaBoard 11 second tab                                           browser/test_surviving.py::test_reload_second_tab_and_a_killed_ui
 LlamaBoard 11 abort before results                                 test_peers.py::test_an_abort_before_results_ends
 LlamaBoard 11 ... while it waits                                   jobs/test_life.py::test_the_second_run_waits_for_the_first
 LlamaBoard 11 half-written line                                    core/test_events.py::test_a_reader_goes_on_where_it_was_and_leaves_half_a_line
@@ -32,7 +32,7 @@ CVE-2026-58116 code of a model                                     bad_input/tes
 AutoTrain #784 validation lacks a class                            data/test_splitting.py::test_each_class_has_its_share
 ms-swift #2297 errors never reach the UI                           bad_input/test_bad_models.py::test_what_only_the_worker_finds_out_is_told_by_command_line_and_page
 ms-swift #454 logs lost on refresh                                 ui/test_log_tab.py::test_a_page_that_has_seen_nothing_gets_everything
-textgen #5112 progress lost on reload                              browser/test_way.py::test_reload_second_tab_and_a_killed_ui
+textgen #5112 progress lost on reload                              browser/test_surviving.py::test_reload_second_tab_and_a_killed_ui
 textgen #4074 "done" after a crash                                 test_peers.py::test_a_crash_is_never_called_finished
 textgen #4074 ... of the parent                                    jobs/test_life.py::test_a_killed_parent_takes_its_child_along
 """
