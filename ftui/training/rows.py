@@ -1,10 +1,11 @@
-"""The rows that a training learns from: its train split, with new rows and balanced where the recipe says so. Validation and
-test rows are not touched."""
+"""The rows of a training. Of its train split new ones are made, and all of them balanced, where the recipe says so; validation
+and test rows are not touched."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,54 @@ from ftui import tasks
 from ftui.core.augmentation import WITH_A_MODEL
 from ftui.core.errors import UserError
 from ftui.core.recipe import Recipe
-from ftui.data import augmenting, balancing
+from ftui.data import augmenting, balancing, preparing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ftui.core.context import Context
     from ftui.core.events import Writer
     from ftui.core.home import Home
 
 
-class Stopped(Exception):
-    """The user asked the job to stop while rows were made."""
+@dataclass(frozen=True)
+class Rows:
+    """`splits`: the rows of each, as the finished model is evaluated on them. `learned`: those that are learned from.
+    `columns`: role -> column of the data set."""
+
+    splits: dict[str, pa.Table]
+    learned: pa.Table
+    labels: list[str]
+    columns: dict[str, str]
+
+    @property
+    def validated(self) -> int:
+        """Rows of the validation split."""
+        return self.splits["validation"].num_rows if "validation" in self.splits else 0
+
+
+def read(context: Context, recipe: Recipe, task: ModuleType) -> Rows:
+    """The rows of a recipe, cleaned and split. Raises UserError for what its task cannot be learned from, and Stopped."""
+    events, home = context.events, context.job.run.home
+    prepared = preparing.prepare(recipe.data, home, task.ROLES, task.STRATIFY)
+    splits = prepared.splits
+    task.check(splits, prepared.columns)
+    labels = task.labels(splits)
+    counts = {name: splits[name].num_rows if name in splits else 0 for name in ("train", "validation", "test")}
+    if recipe.search and not counts["validation"]:
+        raise UserError("search_needs_validation")
+    if labels:
+        events.log("data_ready", **counts, labels=len(labels))
+    else:
+        events.log("texts_ready", **counts)
+    for reason, number in prepared.dropped.items():
+        if number:
+            events.log(f"dropped_{reason}", level="warning", rows=number)
+    for step in prepared.cleaned:
+        events.log("cleaned", **step)
+    check(recipe, task, splits["train"])
+    learned = to_learn(recipe, task, splits, home, events, context.check)
+    return Rows(splits, learned, labels, prepared.columns)
 
 
 def check(recipe: Recipe, task: ModuleType, train: pa.Table) -> None:
@@ -45,19 +83,20 @@ def count(recipe: Recipe, task: ModuleType, train: pa.Table) -> int:
 
 
 def to_learn(
-    recipe: Recipe, task: ModuleType, splits: dict[str, pa.Table], home: Home, events: Writer, should_stop: Callable[[], bool]
+    recipe: Recipe, task: ModuleType, splits: dict[str, pa.Table], home: Home, events: Writer, alive: Callable[[], None]
 ) -> pa.Table:
-    """The rows of the train split, those that augmentation makes of them, all of them balanced. Raises UserError, Stopped."""
+    """The rows of the train split, those that augmentation makes of them, all of them balanced. Raises UserError.
+    `alive` is called now and then, and may raise."""
     grown = splits["train"]
     if recipe.data.augment:
-        grown = _augmented(recipe, splits, home, events, should_stop)
+        grown = _augmented(recipe, splits, home, events, alive)
     balanced = balancing.balanced(grown, recipe.data.balance, task.STRATIFY, recipe.data.seed)
     if recipe.data.balance != "none":
         events.log("balanced", before=len(grown), after=len(balanced))
     return balanced
 
 
-def _augmented(recipe: Recipe, splits: dict[str, pa.Table], home: Home, events: Writer, should_stop: Callable[[], bool]) -> pa.Table:
+def _augmented(recipe: Recipe, splits: dict[str, pa.Table], home: Home, events: Writer, alive: Callable[[], None]) -> pa.Table:
     import pyarrow as pa
 
     from ftui.training import augmenting as with_models
@@ -68,8 +107,7 @@ def _augmented(recipe: Recipe, splits: dict[str, pa.Table], home: Home, events: 
 
     def tell(done: int, wanted: int) -> None:
         events.progress(phase="augmenting", step=done, max_steps=wanted, epoch=0)
-        if should_stop():
-            raise Stopped
+        alive()
 
     for number, step in enumerate(recipe.data.augment):
         seed = recipe.data.seed + number

@@ -21,9 +21,10 @@ from ftui import tasks
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core import search as spaces
+from ftui.core.context import Stopped
 from ftui.core.errors import UserError
 from ftui.training import language, rates, thawing, timeline
-from ftui.training.trainer import TELL_EVERY, GroupedTrainer, Reporter, Stopped
+from ftui.training.trainer import TELL_EVERY, GroupedTrainer, Reporter
 
 if TYPE_CHECKING:
     from ftui.core.context import Context

@@ -12,6 +12,7 @@ from typing import Any
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import find_batch_size
 
+from ftui.core.context import Stopped
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
 from ftui.training import microbatches, ranks, rates
@@ -22,10 +23,6 @@ from ftui.training.used_tokens import UsedTokens
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
 TELL_EVERY = 0.5
 GO_ON, SAVE, STOP = 0, 1, 2  # what a process may wish at the end of a step
-
-
-class Stopped(Exception):
-    """The user asked the job to stop."""
 
 
 class GroupedTrainer(Trainer):

@@ -8,6 +8,7 @@ import pytest
 from ftui import tasks
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
+from ftui.core.context import Stopped
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.training import augmenting, rows
@@ -21,7 +22,7 @@ def build(task: str = "text-classification", data: dict | None = None, **trainin
 
 def test_balanced_rows_are_learned_and_told(tmp_path) -> None:
     task, events = tasks.get("text-classification"), ev.Writer(tmp_path / "events.jsonl", 1)
-    given = ({"train": TRAIN}, Home(tmp_path), events, lambda: False)
+    given = ({"train": TRAIN}, Home(tmp_path), events, lambda: None)
     learned = rows.to_learn(build(data={"balance": "oversample"}), task, *given)
     assert Counter(learned["label"].to_pylist()) == {"a": 6, "b": 6}
     assert ev.last(ev.read(events.path)[0], "log")["params"] == {"before": 9, "after": 12}
@@ -75,11 +76,15 @@ def translator(tmp_path_factory):
     return folder
 
 
-def grown(recipe, train, home, stop=False):
+def stop() -> None:
+    raise Stopped
+
+
+def grown(recipe, train, home, alive=lambda: None):
     """(rows, log) of what is learned from."""
     events = ev.Writer(home.path / "events.jsonl", 1)
     home.path.mkdir(exist_ok=True)
-    learned = rows.to_learn(recipe, tasks.get(recipe.task), {"train": train}, home, events, lambda: stop)
+    learned = rows.to_learn(recipe, tasks.get(recipe.task), {"train": train}, home, events, alive)
     return learned.to_pylist()[len(train) :], ev.read(events.path)[0]
 
 
@@ -97,8 +102,8 @@ def test_a_model_puts_words_in(masked, tmp_path) -> None:
     assert again == made and sum(e["type"] == "progress" for e in log) == sum(e["type"] == "progress" for e in ev.read(tmp_path / "home" / "events.jsonl")[0])
     other, _ = grown(recipe.model_copy(update={"data": recipe.data.model_copy(update={"seed": 5})}), REVIEWS, Home(tmp_path / "home"))
     assert other != made
-    with pytest.raises(rows.Stopped):
-        grown(recipe, REVIEWS, Home(tmp_path / "another"), stop=True)
+    with pytest.raises(Stopped):
+        grown(recipe, REVIEWS, Home(tmp_path / "another"), stop)
 
 
 def test_entities_are_not_masked(masked, tmp_path) -> None:

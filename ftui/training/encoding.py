@@ -1,0 +1,50 @@
+"""Rows as tokens, as long as they need to be."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ftui import tasks
+from ftui.core.events import Writer
+from ftui.core.recipe import Recipe
+from ftui.training import models
+from ftui.training.batching import token_counts
+from ftui.training.rows import Rows
+
+if TYPE_CHECKING:
+    import datasets
+
+
+@dataclass
+class Encoded:
+    """`splits`: for train, and validation if there is one, windows of tokens, those of validation longest first. `lengths`:
+    tokens of each training row. `max_length`: tokens that are kept of a row."""
+
+    splits: dict[str, datasets.Dataset]
+    lengths: list[int]
+    max_length: int
+
+
+def encode(recipe: Recipe, task: ModuleType, rows: Rows, tokenizer: Any, config: Any, events: Writer) -> Encoded:
+    """The rows that are learned from and the validation's, as the task encodes them for a model of this `config`."""
+    made = functools.partial(task.encode, settings=recipe.language) if tasks.speaks(task) else task.encode
+    tables = {"train": rows.learned} | {name: rows.splits[name] for name in ("validation",) if name in rows.splits}
+    texts = tasks.token_columns(task)
+    limit = models.max_length(10**9, 0, tokenizer, config)
+    splits = {name: made(table, tokenizer, limit, rows.labels) for name, table in tables.items()}
+    whole = token_counts(splits["train"], texts).max(0)
+    max_length = models.max_length(recipe.training.max_length, int(whole.max()), tokenizer, config)
+    if max_length < limit:
+        splits = {name: made(table, tokenizer, max_length, rows.labels) for name, table in tables.items()}
+    lengths = token_counts(splits["train"], texts).sum(0).tolist()
+    if rows.validated:  # longest first means less padding, and metrics don't mind the order
+        by_length = np.argsort(-token_counts(splits["validation"], texts).sum(0), kind="stable")
+        splits["validation"] = splits["validation"].select(by_length)
+    cut = int((whole > max_length).sum())
+    events.log("tokenised", max_length=max_length, mean=round(sum(lengths) / len(lengths), 1), cut=cut)
+    return Encoded(splits, lengths, max_length)
