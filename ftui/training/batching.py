@@ -10,6 +10,7 @@ import torch
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
 POOL = 50  # batches that are sorted together: enough to group well, few enough to stay random
+FEWEST = 16  # batches an epoch; where there are fewer, rows are not sorted: each epoch would have nearly the same batches again
 
 
 def token_counts(rows: Any, texts: Sequence[str] = ("input_ids",)) -> np.ndarray:
@@ -21,7 +22,7 @@ def token_counts(rows: Any, texts: Sequence[str] = ("input_ids",)) -> np.ndarray
 
 
 class LengthGroupedBatches(BatchRebalanceSampler):
-    """Every row once an epoch, in batches of `batch_size` rows of like length, in an order that seed and epoch
+    """Every row once an epoch, in batches of `batch_size` rows of like length (where there are some batches), in an order that seed and epoch
     determine alone (a run that is resumed in mid-epoch sees the batches that it would have seen).
 
     Of `ranks` processes each gets its share of every batch: together they compute what one would with batches of
@@ -41,9 +42,10 @@ class LengthGroupedBatches(BatchRebalanceSampler):
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self.lengths), generator=generator).tolist()
         size = self.effective_batch_size
+        together = size * POOL if len(order) >= size * FEWEST else size
         batches = []
-        for start in range(0, len(order), size * POOL):
-            pool = sorted(order[start : start + size * POOL], key=lambda row: self.lengths[row])
+        for start in range(0, len(order), together):
+            pool = sorted(order[start : start + together], key=lambda row: self.lengths[row])
             batches += [pool[i : i + size] for i in range(0, len(pool), size)]
         if len(batches[-1]) < self.ranks:
             rest = batches.pop()

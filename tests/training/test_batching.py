@@ -34,6 +34,15 @@ def test_little_padding():
     assert padded(LengthGroupedBatches(lengths, 16, seed=0)) < 0.65 * padded(plain)
 
 
+def test_few_batches_are_others_each_epoch():
+    lengths = list(range(5, 5 + 8 * 16))
+    batches = LengthGroupedBatches(lengths, 16, seed=0)
+    first = [set(batch) for batch in batches]
+    batches.set_epoch(1)
+    assert max(len(one & other) for one in first for other in map(set, batches)) < 8
+    assert all(max(batch) - min(batch) > 64 for batch in first)
+
+
 @pytest.mark.parametrize("rows", [16, 17, 33, 100])
 def test_ranks_share_the_batches_of_one(rows):
     rng = random.Random(1)
