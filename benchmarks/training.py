@@ -34,10 +34,10 @@ import tutorial_loop
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.home import starter_models
-from ftui.jobs.worker import MALLOC
+from ftui.jobs.worker import ENVIRONMENT
 from ftui.tasks import text_classification as task
 from ftui.tasks import text_generation
-from ftui.training import dropout, features, first_token, models, strategies, used_tokens
+from ftui.training import attention, dropout, features, first_token, models, strategies, used_tokens
 from ftui.training.language import LanguageTrainer
 from ftui.training.trainer import GroupedTrainer
 
@@ -127,7 +127,7 @@ class Case:
         model = strategies.STRATEGIES[self.strategy.name](model, self.strategy)
         if way in ("ftui", "again"):
             dropout.apply(model)
-            models.attend(model, "cpu", max(self.lengths))
+            attention.attend(model, "cpu", max(self.lengths))
         if self.name in KEPT:  # frozen parts as in evaluation, for all ways
             for module in model.base_model.modules():
                 weights = list(module.parameters())
@@ -381,7 +381,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "GLIBC_TUNABLES": MALLOC})
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ENVIRONMENT})
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, FiniteFloat, ValidationError, field_validator, model_validator
 
-from ftui.core import languages
+from ftui.core import languages, recipe_yaml
 from ftui.core.augmentation import AUGMENT, Augment, Synonyms
 from ftui.core.errors import UserError
 from ftui.core.part import Part, Share
@@ -98,8 +98,6 @@ class Lora(Part):
 
 
 Strategy = Annotated[Full | Lora | Frozen | LastN | Gradual | BitFit, Field(discriminator="name")]
-LARGEST = 1_000_000  # bytes of a recipe
-DEEPEST = 20  # levels of a recipe
 STRATEGIES: dict[str, type[Part]] = {
     "full": Full,
     "lora": Lora,
@@ -303,7 +301,7 @@ def _field(location: tuple[int | str, ...]) -> str:
 def load(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe file; `overrides` are `training.num_train_epochs=1` and the like, their values YAML."""
     path = Path(path)
-    content = parse(_read(path), path)
+    content = recipe_yaml.parse(recipe_yaml.read(path), path)
     _override(content, overrides or [])
     recipe = build(content, where=path.name)
     base = path.parent
@@ -333,57 +331,9 @@ def _override(content: dict, overrides: list[str]) -> None:
         if not sign or not key.strip():
             raise UserError("set_malformed", got=override)
         try:
-            _set(content, key.strip().split("."), _parse(value))
+            _set(content, key.strip().split("."), recipe_yaml.value(value))
         except (yaml.YAMLError, RecursionError, ValueError):
             raise UserError("set_malformed", got=override[:80]) from None
-
-
-def parse(text: str, where: str | Path) -> dict:
-    """What a recipe's YAML says, as plain data. Raises UserError; nothing that YAML can hide in a file is carried out."""
-    try:
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise UserError("recipe_alias", path=where)  # a few lines of them can stand for gigabytes
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:  # reading on would take minutes
-                raise UserError("recipe_unreadable", path=where, problem=_problem("too_deep"))
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a ValueError: a date such as 2024-13-45
-        raise UserError("recipe_unreadable", path=where, problem=_one_line(error)) from error
-    if not isinstance(content, dict):
-        raise UserError("recipe_unreadable", path=where, problem=_problem("no_mapping"))
-    return content
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.is_file():
-            if path.stat().st_size > LARGEST:
-                raise UserError("recipe_unreadable", path=path, problem=_problem("too_long"))
-            return path.read_text(encoding="utf-8")
-        there = path.exists()
-    except (OSError, ValueError) as error:  # a ValueError: other encodings, and a NUL in the path
-        raise UserError("recipe_unreadable", path=path, problem=_one_line(error)) from error
-    if there:
-        raise UserError("recipe_unreadable", path=path, problem=_problem("no_file"))
-    raise UserError("file_missing", path=path)
-
-
-def _problem(name: str) -> dict[str, str]:
-    return languages.catalogue("problems")[name]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-
-
-def _parse(value: str) -> object:
-    """YAML, but 2e-5 is a number, as everybody who types it means."""
-    try:
-        return float(value) if "e" in value.lower() else yaml.safe_load(value)
-    except ValueError:
-        return yaml.safe_load(value)
 
 
 def _set(content: dict, keys: list[str], value: object) -> None:

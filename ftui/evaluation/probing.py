@@ -30,7 +30,7 @@ def probe(run: Run, predictor: Predictor, splits: dict[str, pa.Table], events: W
     task, labels, device = predictor.task, predictor.labels, predictor.device
     if recipe.strategy.name != "frozen" or not recipe.training.cache_frozen or recipe.prune or "test" not in splits or not hasattr(task, "probe"):
         return None
-    from ftui.training import features, first_token, models, strategies
+    from ftui.training import attention, features, first_token, models, strategies
 
     build = functools.partial(task.load_model, labels=labels)
     model, tokenizer = models.load(run.home.base(recipe.model), recipe, build, events)
@@ -38,7 +38,7 @@ def probe(run: Run, predictor: Predictor, splits: dict[str, pa.Table], events: W
         return None
     model = strategies.frozen(model, recipes.Frozen()).to(device).eval()
     settings = recipe.training
-    models.attend(model, device, predictor.card["max_length"])
+    attention.attend(model, device, predictor.card["max_length"])
     single = first_token.apply(model)
     made = features.Features(model, strategies.layers(model), single, models.bf16(settings.bf16, device, settings.fp16))
     encoded = [task.encode(splits[name], tokenizer, predictor.card["max_length"], labels) for name in ("train", "test")]

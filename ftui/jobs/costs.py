@@ -24,7 +24,7 @@ from ftui.core.recipe import Recipe
 from ftui.core.starters import UNKNOWN
 from ftui.data import forms, inspecting, intake, preparing, values
 from ftui.jobs import processes, python_path, queue
-from ftui.jobs.worker import MALLOC
+from ftui.jobs.worker import ENVIRONMENT
 
 SAMPLE = 400  # rows whose tokens are counted
 TIMED = 320  # rows of the short training
@@ -101,7 +101,7 @@ def measure(recipe: Recipe, home: Home) -> None:
         job = run.new_job("train")
         run.recipe.write_text(recipes.dump(made), encoding="utf-8")
         job.write_card({**job.card(), **processes.identity(os.getpid())})
-        environment = {"GLIBC_TUNABLES": MALLOC, **os.environ, "PYTHONPATH": os.pathsep.join(python_path())}
+        environment = {**ENVIRONMENT, **os.environ, "PYTHONPATH": os.pathsep.join(python_path())}
         environment["FTUI_QUEUE"] = str(there.path / "queue")
         command = [sys.executable, "-m", "ftui.jobs.child", str(job.path)]
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from ftui.core.events import Writer
 from ftui.core.home import Run
 from ftui.core.recipe import Lora, Recipe
-from ftui.training import adapters, dropout, first_token, models, pruning, ranks, strategies
+from ftui.training import adapters, attention, dropout, first_token, models, pruning, ranks, strategies
 from ftui.training.rows import Rows
 
 
@@ -49,7 +49,7 @@ class Assembly:
 
     def place(self, model: Any, max_length: int) -> None:
         """To the device, with the attention that is the fastest there for rows of up to `max_length` tokens."""
-        models.attend(model, self.device, max_length)
+        attention.attend(model, self.device, max_length)
         if not self.quantised and not self.shards:  # pieces find their own way
             model.to(self.device)
 

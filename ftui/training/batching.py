@@ -10,7 +10,7 @@ import torch
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
 POOL = 50  # batches that are sorted together: enough to group well, few enough to stay random
-FEWEST = 16  # batches an epoch; where there are fewer, rows are not sorted: each epoch would have nearly the same batches again
+FEWEST = 12  # batches an epoch; where there are fewer, rows are not sorted: each epoch would have nearly the same batches again
 
 
 def token_counts(rows: Any, texts: Sequence[str] = ("input_ids",)) -> np.ndarray:

@@ -16,18 +16,23 @@ STEPS = 2**16
 
 
 def apply(model: torch.nn.Module) -> None:
-    """Let the model's dropout layers, where they are on a CPU, draw like that. Attention's own dropout is not among them."""
+    """Let the model's dropout layers, where they are on a CPU, draw like that. Attention's own dropout is attention.py's."""
     for module in model.modules():
         if type(module) is torch.nn.Dropout and not module.inplace:
             module.forward = functools.partial(_forward, module)  # type: ignore[method-assign]
 
 
 def _forward(module: Any, values: torch.Tensor) -> torch.Tensor:
-    dropped = round(module.p * STEPS)
-    if not module.training or dropped == 0:
+    return drop(values, module.p, module.training)
+
+
+def drop(values: torch.Tensor, p: float, training: bool) -> torch.Tensor:
+    """What torch's dropout of chance `p` does."""
+    dropped = round(p * STEPS)
+    if not training or dropped == 0:
         return values
     if values.device.type != "cpu" or dropped == STEPS:
-        return torch.nn.functional.dropout(values, module.p, True)
+        return torch.nn.functional.dropout(values, p, True)
     count = values.numel()
     bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     kept = (bits.view(torch.int16)[:count] >= dropped - STEPS // 2).view(values.shape)

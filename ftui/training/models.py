@@ -14,7 +14,6 @@ from ftui.core.events import Writer
 from ftui.core.recipe import Recipe
 
 LONGEST = 512  # tokens: what `max_length: auto` never exceeds, since attention's cost grows with the square
-SHORT = 256  # tokens of a row: up to here plain attention is the faster one on a CPU
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 HEAD_DROPOUTS = ("classifier_dropout", "seq_classif_dropout")  # decoders' heads have none
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
@@ -150,13 +149,6 @@ def max_length(wanted: int | str, longest: int, tokenizer: Any, config: Any) -> 
         positions -= 2  # their positions begin after the padding index
     limit = min(positions, tokenizer.model_max_length or positions)
     return min(limit, LONGEST, max(8, longest)) if wanted == "auto" else min(limit, int(wanted))
-
-
-def attend(model: Any, device: str, longest: int) -> None:
-    """On a CPU, rows of up to SHORT tokens are attended to in plain matrix products: up to a tenth faster in training than
-    the fused kernel, which is made for long rows."""
-    if device == "cpu" and longest <= SHORT:
-        model.set_attn_implementation("eager")
 
 
 def device(wanted: str) -> str:

@@ -117,7 +117,8 @@ class GroupedTrainer(Trainer):
         self.computed += sum(part[name].numel() for part in parts for name in self.texts)
         while True:
             try:
-                return sum(self._part(model, part, part is parts[-1], num_items_in_batch) for part in parts)
+                with microbatches.casts_kept():
+                    return sum(self._part(model, part, part is parts[-1], num_items_in_batch) for part in parts)
             except (RuntimeError, MemoryError) as error:
                 alone = self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1
                 if not (alone and microbatches.out_of_memory(error) and self.cut.halve()):

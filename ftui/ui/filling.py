@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ftui import jobs
-from ftui.core import languages, machine, starters
+from ftui.core import languages, machine, recipe_yaml, starters
 from ftui.core import recipe as recipes
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
@@ -22,9 +22,9 @@ SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
 
 def read(text: str, where: str = "recipe.yaml") -> Recipe:
     """A recipe from its YAML. One without data will do: the page has data of its own. Raises UserError."""
-    if len(text) > recipes.LARGEST:
+    if len(text) > recipe_yaml.LARGEST:
         raise UserError("recipe_unreadable", path=where, problem=languages.catalogue("problems")["too_long"])
-    content = recipes.parse(text, where)
+    content = recipe_yaml.parse(text, where)
     data = content.setdefault("data", {})
     if isinstance(data, dict):
         data.setdefault("path", "-")
@@ -50,7 +50,7 @@ def load_file(home: Home, lang: str, data_id: str, path: str | None, way: Access
     if not path:
         return "", *_refused("")
     try:
-        if Path(path).stat().st_size > recipes.LARGEST:
+        if Path(path).stat().st_size > recipe_yaml.LARGEST:
             raise UserError("recipe_unreadable", path=Path(path).name, problem=languages.catalogue("problems")["too_long"])
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_way import drop
+from tests.browser.steps import drop
 
 LONG = 180_000
 

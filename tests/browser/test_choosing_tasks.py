@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_way import LONG, finish, train
+from tests.browser.steps import LONG, finish, train
 
 
 @pytest.mark.slow

@@ -6,24 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui.core.home import starter_models
-from tests.browser.test_way import LONG, finish, train
-
-
-def evaluated(page, sample: str, task: str, model, epochs: str = "2") -> None:
-    """From the sample to its evaluation."""
-    page.locator(f"#sample-{sample}").click()
-    expect(page.locator("#task input")).to_have_value(task)
-    train(page, model=str(model), epochs=epochs)
-    finish(page)
-    page.locator("#see-evaluation").click()
-    expect(page.locator("#figures")).to_contain_text("0.")
-    expect(page.locator("#chart-task-errors .main-svg").first).to_be_visible()
-
-
-def asked(page) -> None:
-    """The first example, in the playground."""
-    page.locator("#try-it").click()
-    page.locator("#examples button").first.click()
+from tests.browser.steps import LONG, asked, evaluated
 
 
 @pytest.mark.slow
@@ -38,6 +21,22 @@ def test_several_labels_and_their_threshold(ui, open_page, toy_model):
     expect(head).to_have_text(re.compile("(?=.*price)(?=.*quality)(?=.*delivery)(?=.*service)"))
     slider.fill("0.99")
     expect(head).to_have_text("No label")
+
+
+@pytest.mark.slow
+def test_two_sentences_and_what_they_are_to_each_other(ui, open_page, toy_model):
+    page = open_page("/", lang="en")
+    evaluated(page, "en_pairs", "Text classification", toy_model)
+    expect(page.locator("#per-class")).to_contain_text("same")
+    expect(page.locator("#errors")).to_contain_text(re.compile(r"\S"))
+    asked(page)
+    second = page.locator("#context textarea")
+    expect(second).to_have_value(re.compile(r"\S"))
+    expect(page.locator("#answer-label")).to_have_text(re.compile(r"\S"), timeout=LONG)
+    page.locator("#question textarea").fill("The washing machine does not spin")
+    second.fill("I would like to cancel my order")
+    page.locator("#ask").click()
+    expect(page.locator("#history button").first).to_contain_text("cancel my order", timeout=LONG)
 
 
 @pytest.mark.slow
@@ -72,5 +71,7 @@ def test_preferences_from_pairs_to_a_conversation(ui, open_page, tmp_path):
     evaluated(page, "en_preferences", "Preferences (DPO)", tmp_path / "small-lm")
     page.locator("#try-it").click()
     page.locator("#chat-message textarea").fill("How are you?")
+    page.locator("#chat-beside input").check()
     page.locator("#chat-send").click()
     expect(page.locator("#chat-tuned .bot").first).to_contain_text(re.compile(r"\S"), timeout=LONG)
+    expect(page.locator("#chat-base .bot").first).to_contain_text(re.compile(r"\S"), timeout=LONG)

@@ -5,7 +5,7 @@ import json
 
 from playwright.sync_api import expect
 
-from tests.browser.test_way import drop
+from tests.browser.steps import drop
 
 LINES = ["房间干净，服务热情", "隔音太差了", "位置方便", "空调坏了", "早餐丰富"]
 

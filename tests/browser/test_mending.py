@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.test_way import drop
+from tests.browser.steps import drop
 
 ROWS = "".join(f"第{i}条<br/>{'很好' if i % 2 else '太差'}的评论 {i * 7919 % 100},{'正面' if i % 2 else '负面'}\n" for i in range(60))
 

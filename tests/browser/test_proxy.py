@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from ftui import jobs
-from tests.browser.test_way import drop
+from tests.browser.steps import drop
 from tests.conftest import wait_for
 from tests.proxy import Proxy
 

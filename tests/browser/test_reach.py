@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui import jobs
-from tests.browser.test_way import drop, set_field
+from tests.browser.steps import drop, set_field
 from tests.conftest import wait_for
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from ftui import jobs
 from ftui.core import events as ev
-from tests.browser.test_way import LONG
+from tests.browser.steps import LONG
 from tests.conftest import wait_for
 
 

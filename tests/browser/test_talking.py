@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui.core.home import starter_models
-from tests.browser.test_way import LONG, finish, train
+from tests.browser.steps import LONG, finish, train
 
 MOST = 1024  # tokens of an answer that the page can be asked for
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui.ui.sources import samples_folder
-from tests.browser.test_way import LONG, finish, train
+from tests.browser.steps import LONG, finish, train
 
 
 @pytest.fixture

@@ -5,36 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.steps import LONG, drop, finish, set_field, train
 from tests.conftest import reviews, wait_for
-
-LONG = 180_000  # milliseconds: for a training on a busy machine
-
-
-def set_field(page, name: str, value: str) -> None:
-    field = page.locator(f"#set-{name} input, #set-{name} textarea").first
-    field.fill(value)
-    field.press("Tab")
-
-
-def drop(page, path) -> None:
-    page.locator("#drop input[type=file]").set_input_files(str(path))
-    expect(page.locator("#data-facts")).to_contain_text(path.name)
-
-
-def train(page, model: str | None = None, epochs: str = "1") -> None:
-    """From a chosen data set to a finished training."""
-    page.locator("#use-data").click()
-    if model:
-        box = page.locator("#set-model input").first
-        box.fill(model)
-        box.press("Enter")
-    set_field(page, "training-num-train-epochs", epochs)
-    page.locator("#start-training").click()
-    page.wait_for_url(re.compile(r"run="))
-
-
-def finish(page) -> None:
-    expect(page.locator("#status .badge.finished")).to_be_visible(timeout=LONG)
 
 
 def test_the_chinese_sample_from_start_to_answer(ui, open_page):

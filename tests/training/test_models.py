@@ -155,16 +155,3 @@ def test_a_device_that_is_not_there():
         models.device(missing)
 
 
-@pytest.mark.parametrize("family", ["bert", "gpt2", "modernbert"])
-def test_short_rows_are_attended_to_in_plain_products_with_the_same_result(family):
-    from tests.training.test_first_token import build
-
-    model = build(family).eval()
-    usual = model.config._attn_implementation
-    ids = torch.arange(5, 15).view(2, 5)
-    before = model(input_ids=ids).logits
-    models.attend(model, "cpu", 257)
-    assert model.config._attn_implementation == usual
-    models.attend(model, "cpu", 256)
-    assert model.config._attn_implementation == "eager"
-    torch.testing.assert_close(model(input_ids=ids).logits, before)

@@ -1,0 +1,56 @@
+"""What a person does on the page, as the tests of whole ways need it."""
+
+import re
+
+from playwright.sync_api import expect
+
+LONG = 180_000  # milliseconds: for a training on a busy machine
+
+
+def set_field(page, name: str, value: str) -> None:
+    field = page.locator(f"#set-{name} input, #set-{name} textarea").first
+    field.fill(value)
+    field.press("Tab")
+
+
+def drop(page, path) -> None:
+    page.locator("#drop input[type=file]").set_input_files(str(path))
+    expect(page.locator("#data-facts")).to_contain_text(path.name)
+
+
+def train(page, model: str | None = None, epochs: str = "1") -> None:
+    """From a chosen data set to a finished training."""
+    page.locator("#use-data").click()
+    if model:
+        box = page.locator("#set-model input").first
+        box.fill(model)
+        box.press("Enter")
+    set_field(page, "training-num-train-epochs", epochs)
+    page.locator("#start-training").click()
+    page.wait_for_url(re.compile(r"run="))
+
+
+def finish(page) -> None:
+    expect(page.locator("#status .badge.finished")).to_be_visible(timeout=LONG)
+
+
+def begun(page, sample: str, task: str, model, epochs: str = "2") -> None:
+    """From a sample to its finished training."""
+    page.locator(f"#sample-{sample}").click()
+    expect(page.locator("#task input")).to_have_value(task)
+    train(page, model=str(model), epochs=epochs)
+    finish(page)
+
+
+def evaluated(page, *given, **options) -> None:
+    """From a sample (as `begun` has it) to its evaluation."""
+    begun(page, *given, **options)
+    page.locator("#see-evaluation").click()
+    expect(page.locator("#figures")).to_contain_text("0.")
+    expect(page.locator("#chart-task-errors .main-svg").first).to_be_visible()
+
+
+def asked(page) -> None:
+    """The first example, in the playground."""
+    page.locator("#try-it").click()
+    page.locator("#examples button").first.click()
