@@ -67,6 +67,7 @@ def tuned(folder: Path, random_weights: bool, name: str, rows: int, seed: int) -
     from transformers.utils import logging
 
     from ftui.core.recipe import Recipe
+    from ftui.training.batching import FEWEST
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
@@ -92,7 +93,8 @@ def tuned(folder: Path, random_weights: bool, name: str, rows: int, seed: int) -
     steps = []
     for _ in range(epochs):
         mixed = dice.sample(range(len(ids)), len(ids))
-        pools = [mixed[at : at + 800] for at in range(0, len(mixed), 800)]
+        size = 800 if len(ids) >= 16 * FEWEST else 16  # as the product has it
+        pools = [mixed[at : at + size] for at in range(0, len(mixed), size)]
         batches = [[pool[at] for at in batch] for pool in pools for batch in by_length([ids[at] for at in pool], 16)]
         steps += dice.sample(batches, len(batches))
 

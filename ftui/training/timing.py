@@ -13,7 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from ftui.core import base_models, estimate
 from ftui.core.estimate import Speed
 from ftui.core.home import Run
-from ftui.core.recipe import Recipe
+from ftui.core.recipe import Gradual, Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -75,7 +75,10 @@ class Watch(TrainerCallback):
         import psutil
 
         before = estimate.known(run.home).get(estimate.key(recipe, sizes, device))
-        step, token = fitted([(0 if self.single else tokens, seconds) for tokens, seconds in self.steps[1:]])
+        timed = [(0 if self.single else tokens, seconds) for tokens, seconds in self.steps[1:]]
+        settled = timed if isinstance(recipe.strategy, Gradual) else timed[len(timed) // 2 :]
+        step, token = fitted(settled)
+        warming = sum(seconds - step - token * tokens for tokens, seconds in timed)  # kernels for shapes that had not come before
         each = sum(-(-n // 8) * 8 for n in self.lengths) / len(self.lengths)
         splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"].values()
         answering, answered = (sum(split[name] for split in splits) for name in ("seconds", "rows"))
@@ -86,7 +89,7 @@ class Watch(TrainerCallback):
             cached=self.caching / (each * (len(self.lengths) + self.validation)),
             answered=answering / max(1.0, answered * each),
             saved=_mean(self.saves),
-            start=max(0.0, self.started - psutil.Process().create_time() - self.caching),
+            start=max(0.0, self.started - psutil.Process().create_time() - self.caching + warming),
             end=max(0.0, time.time() - self.ended - answering),
             over=_peak() - estimate.memory(recipe, self.config, self.parameters, max(self.lengths)),
         )

@@ -27,7 +27,7 @@ def faults(page) -> list[str]:
     return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
 
 
-@pytest.mark.parametrize(("lang", "width", "dark"), [("zh", 1440, False), ("en", 390, True)])
+@pytest.mark.parametrize(("lang", "width", "dark"), [("zh", 1440, False), pytest.param("en", 390, True, marks=pytest.mark.slow)])
 def test_no_serious_fault(open_page, trained, lang, width, dark):
     page = open_page("/", lang=lang, width=width, dark=dark)
     assert faults(page) == [], "the start page"

@@ -3,6 +3,7 @@ at the end. A run's suggestions are asked for in test_asks.py, where its server 
 
 import json
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import drop
@@ -57,6 +58,7 @@ def test_rows_are_labelled_by_keyboard_and_stay_so_after_a_reload(ui, open_page,
     assert labels == ["正面", "负面", "正面", "负面", "正面"]
 
 
+@pytest.mark.slow
 def test_several_labels_are_given_and_words_are_marked(ui, open_page, tmp_path):
     path = tmp_path / "news.txt"
     path.write_text("Tim Cook came to Berlin.\nNobody came to 北京大学 today.\n", encoding="utf-8")

@@ -171,6 +171,7 @@ def test_the_end_is_told_also_in_the_background(run, open_page, browser):
     expect(page.locator("#tell button")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_run_is_named_noted_and_deleted_after_a_question(run, home, open_page):
     run, _, events = run
     page = open_log(open_page, run)
@@ -203,6 +204,7 @@ def test_a_run_is_named_noted_and_deleted_after_a_question(run, home, open_page)
     run.path.joinpath("jobs", events.path.parent.name).mkdir(parents=True)  # where the test ends its run
 
 
+@pytest.mark.slow
 def test_the_queue_is_shown_and_can_be_changed(home, dataset, open_page):
     waiting = []
     for place in range(3):

@@ -77,6 +77,7 @@ def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
     expect(page.locator("#snippet-code")).to_contain_text("/v1/chat/completions")
 
 
+@pytest.mark.slow
 def test_from_texts_to_a_gap(ui, open_page, toy_model):
     page = open_page("/", lang="en")
     page.locator("#sample-en_bees").click()
