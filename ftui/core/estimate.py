@@ -51,7 +51,7 @@ class Rows:
 @dataclass(frozen=True)
 class Speed:
     """Seconds: for each update, for each token of it, for each token of a validation, for each token whose frozen states
-    are computed, for each token of the last answers, for each checkpoint, before the first update, after the last one.
+    are computed, for each token of the last answers, for each checkpoint, before the first update (with what the first ones take longer), after the last one.
     `over`: bytes of memory beyond what `memory` says."""
 
     step: float

@@ -28,8 +28,8 @@ _MALLOC = ":".join(
     for name, value in {"mmap_threshold": 4 << 30, "trim_threshold": 8 << 30, "top_pad": 256 << 20}.items()
 )
 # oneDNN makes a kernel for each new shape of a product and forgets all but 1024 of them: a model needs some 15 for each shape of
-# a batch, so with texts of many lengths it made them again and again, a third of the time.
-ENVIRONMENT = {"GLIBC_TUNABLES": _MALLOC, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
+# a batch, so with texts of many lengths it made them again and again, a third of the time. (A kernel takes some 20 kB.)
+ENVIRONMENT = {"GLIBC_TUNABLES": _MALLOC, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192"}
 
 
 def main(job_dir: str) -> int:

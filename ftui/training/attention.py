@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ftui.training import dropout
+from ftui.training.dropout import drop
 
 SHORT = 256  # tokens of a row
 NAME = "ftui_short"
@@ -31,11 +31,12 @@ def attend(model: Any, device: str, longest: int) -> None:
 
 def forward(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor | None,
-    scaling: float | None = None, **options: Any,
+    scaling: float | None = None, dropout: float = 0.0, **_: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """What `eager_attention_forward` of these families computes: (B, H, T, D) give (B, T, H, D) and the weights (B, H, T, T)."""
+    """What `eager_attention_forward` of these families computes: (B, H, T, D) give (B, T, H, D) and the weights (B, H, T, T).
+    Under autocast the weights of padded batches stay bf16 as those of others do, where a float32 mask would make them float32."""
     weights = torch.matmul(query * (query.size(-1) ** -0.5 if scaling is None else scaling), key.transpose(2, 3))
     if attention_mask is not None:
         weights = weights + attention_mask.to(weights.dtype)
-    weights = dropout.drop(torch.softmax(weights, dim=-1), options.get("dropout", 0.0), module.training)
+    weights = drop(torch.softmax(weights, dim=-1), dropout, module.training)
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights

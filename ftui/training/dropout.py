@@ -27,7 +27,7 @@ def _forward(module: Any, values: torch.Tensor) -> torch.Tensor:
 
 
 def drop(values: torch.Tensor, p: float, training: bool) -> torch.Tensor:
-    """What torch's dropout of chance `p` does."""
+    """What torch's dropout of chance `p`, to 2**-17, does."""
     dropped = round(p * STEPS)
     if not training or dropped == 0:
         return values

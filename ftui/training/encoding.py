@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import datasets
 
 
-@dataclass
+@dataclass(frozen=True)
 class Encoded:
     """`splits`: for train, and validation if there is one, windows of tokens, those of validation longest first. `lengths`:
     tokens of each training row. `max_length`: tokens that are kept of a row."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 import types
 from typing import Any
 
+from ftui.training import attention
+
 FAMILIES = (
     "BertForSequenceClassification",
     "ElectraForSequenceClassification",
@@ -24,7 +26,7 @@ def apply(model: Any) -> bool:
     """Let the model's last layer compute the first token only; whether it is a model where that is right."""
     if type(model).__name__ not in FAMILIES or model.config.is_decoder or model.config.add_cross_attention:
         return False
-    if getattr(model.config, "_attn_implementation", "eager") not in ("eager", "sdpa"):
+    if getattr(model.config, "_attn_implementation", "eager") not in ("eager", "sdpa", attention.NAME):
         return False
     layer = model.base_model.encoder.layer[-1]
     layer.forward = types.MethodType(_forward, layer)
@@ -40,20 +42,20 @@ def _forward(layer: Any, hidden_states: Any, attention_mask: Any = None, *_: Any
     """(B, T, H) hidden states and a mask of (B, 1, T or 1, T), or None, give (B, 1, H)."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    attention = layer.attention.self
+    own = layer.attention.self
     first = hidden_states[:, :1]
 
     def heads(projected: Any) -> Any:
-        return projected.view(*projected.shape[:2], -1, attention.attention_head_size).transpose(1, 2)
+        return projected.view(*projected.shape[:2], -1, own.attention_head_size).transpose(1, 2)
 
     computed, _weights = ALL_ATTENTION_FUNCTIONS["sdpa"](
-        attention,
-        heads(attention.query(first)),
-        heads(attention.key(hidden_states)),
-        heads(attention.value(hidden_states)),
+        own,
+        heads(own.query(first)),
+        heads(own.key(hidden_states)),
+        heads(own.value(hidden_states)),
         None if attention_mask is None else attention_mask[:, :, :1],
-        dropout=attention.dropout.p if layer.training else 0.0,
-        scaling=attention.scaling,
+        dropout=own.dropout.p if layer.training else 0.0,
+        scaling=own.scaling,
     )
     output = layer.attention.output(computed.reshape(*first.shape[:2], -1), first)
     return layer.feed_forward_chunk(output)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 16384}  # at a time: more no longer pays there
-PER_PART = 400  # what one more pass through the model costs, in tokens: 404 to 550 measured on two cores
+PER_PART = 400  # what one more pass through the model costs, in tokens: 404 (MiniLM) to 550 (starter-encoder) measured on two cores
 MULTIPLE = 8  # collators pad to a multiple of this
 
 
@@ -83,7 +83,8 @@ def halves(parts: list[Any]) -> list[dict]:
 
 @contextlib.contextmanager
 def casts_kept() -> Iterator[None]:
-    """Weights that autocast has made bf16 for one part serve the next ones: it would forget them where its context ends."""
+    """Weights that autocast has made bf16 for one part serve the next ones: it would forget them where its context ends. Not
+    for parts of which one runs without gradients: its copies would serve the others."""
     import torch
 
     torch.autocast_increment_nesting()

@@ -204,8 +204,8 @@ class Trials(TrainerCallback):
 
 
 def run(context: Context, recipe: recipes.Recipe, trainer: Trying, fresh: Callable[[recipes.Recipe], tuple[Any, Any]], validated: int, parameters: int) -> bool:
-    """Search until time (from now on) or trials are used up; False when stopped. `fresh` makes the model of a recipe, and
-    what of its embeddings learns; `validated`: validation rows. Raises UserError where no trial was finished."""
+    """Search until time (from now on) or trials are used up. `fresh` makes the model of a recipe, and
+    what of its embeddings learns; `validated`: validation rows. Raises UserError where no trial was finished, and Stopped."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     events, rows = context.events, len(trainer.lengths)
     search = trainer.search = Trials(context, recipe, rows, parameters)
@@ -261,8 +261,6 @@ def run(context: Context, recipe: recipes.Recipe, trainer: Trying, fresh: Callab
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=BEFORE_PRUNING),
                 **found,
             )
-    except Stopped:
-        return False
     except Over:
         pass
     except ValueError:  # what transformers asks for at the end, the best trial, is not there

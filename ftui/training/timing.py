@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ftui.training.trainer import GroupedTrainer
 
 LEAST = 0.3  # of the time is the tokens'
-FEWEST = 3  # updates that are timed; the first one is not: it warms up
+FEWEST = 3  # updates after the first, which is not timed
+WARMING = 50  # updates that may be slower than those to come
 
 
 class Watch(TrainerCallback):
@@ -76,9 +77,7 @@ class Watch(TrainerCallback):
 
         before = estimate.known(run.home).get(estimate.key(recipe, sizes, device))
         timed = [(0 if self.single else tokens, seconds) for tokens, seconds in self.steps[1:]]
-        settled = timed if isinstance(recipe.strategy, Gradual) else timed[len(timed) // 2 :]
-        step, token = fitted(settled)
-        warming = sum(seconds - step - token * tokens for tokens, seconds in timed)  # kernels for shapes that had not come before
+        step, token, warming = (*fitted(timed), 0.0) if isinstance(recipe.strategy, Gradual) else settled(timed)  # its steps grow
         each = sum(-(-n // 8) * 8 for n in self.lengths) / len(self.lengths)
         splits = json.loads(run.report.read_text(encoding="utf-8"))["splits"].values()
         answering, answered = (sum(split[name] for split in splits) for name in ("seconds", "rows"))
@@ -96,6 +95,18 @@ class Watch(TrainerCallback):
         if before and not self.caching:  # the states were there already
             made = replace(made, cached=before.cached)
         estimate.remember(run.home, recipe, sizes, device, made)
+
+
+def settled(steps: list[tuple[int, float]]) -> tuple[float, float, float]:
+    """(seconds of each step, seconds of each token, seconds that the first steps took besides: kernels are made for shapes
+    that had not come before, memory is got). The first ones: half of them, and at most WARMING.
+
+    >>> settled([(100, 5.0), (200, 4.0), (100, 2.0), (200, 3.0)])
+    (1.0, 0.01, 4.0)
+    """
+    first = min(len(steps) // 2, WARMING)
+    step, token = fitted(steps[first:])
+    return step, token, max(0.0, round(sum(seconds - step - token * tokens for tokens, seconds in steps[:first]), 9))
 
 
 def fitted(steps: list[tuple[int, float]]) -> tuple[float, float]:

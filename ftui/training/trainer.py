@@ -117,7 +117,7 @@ class GroupedTrainer(Trainer):
         self.computed += sum(part[name].numel() for part in parts for name in self.texts)
         while True:
             try:
-                with microbatches.casts_kept():
+                with microbatches.casts_kept() if len(parts) > 1 else contextlib.nullcontext():
                     return sum(self._part(model, part, part is parts[-1], num_items_in_batch) for part in parts)
             except (RuntimeError, MemoryError) as error:
                 alone = self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1

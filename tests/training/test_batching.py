@@ -43,7 +43,7 @@ def test_few_batches_are_others_each_epoch():
     assert all(max(batch) - min(batch) > 64 for batch in first)
 
 
-@pytest.mark.parametrize("rows", [16, 17, 33, 100])
+@pytest.mark.parametrize("rows", [16, 17, 33, 100, 1000, 1001])
 def test_ranks_share_the_batches_of_one(rows):
     rng = random.Random(1)
     lengths = [rng.randint(3, 100) for _ in range(rows)]

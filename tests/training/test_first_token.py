@@ -8,10 +8,11 @@ import transformers
 
 from ftui.core import recipe as r
 from ftui.training import first_token, strategies
+from ftui.training.attention import attend
 from tests.training.test_strategies import SIZES
 
 QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
-SIZES = {**SIZES, "xlm-roberta": SIZES["roberta"]}
+SIZES = {**SIZES, "xlm-roberta": SIZES["roberta"], "camembert": SIZES["roberta"]}
 
 
 def build(family: str, head: str = "SequenceClassification", **options):
@@ -40,10 +41,12 @@ def gradients(model, inputs) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("family", ["bert", "electra", "roberta", "xlm-roberta"])
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "short"])
 @pytest.mark.parametrize("padded", [False, True])
 def test_gradients_are_those_of_the_whole(family, attention, padded):
-    model = build(family, attn_implementation=attention, **QUIET)
+    model = build(family, **({} if attention == "short" else {"attn_implementation": attention}), **QUIET)
+    if attention == "short":
+        attend(model, "cpu", 10)
     inputs = batch(padded)
     whole = gradients(model, inputs)
     assert first_token.apply(model)

@@ -153,5 +153,3 @@ def test_a_device_that_is_not_there():
     missing = next(d for d in ("cuda", "mps") if d != there)
     with pytest.raises(UserError):
         models.device(missing)
-
-
