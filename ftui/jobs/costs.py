@@ -27,8 +27,8 @@ from ftui.jobs import processes, python_path, queue
 from ftui.jobs.worker import ENVIRONMENT
 
 SAMPLE = 400  # rows whose tokens are counted
-TIMED = 320  # rows of the short training
-UPDATES = 16  # of the short training
+TIMED = 480  # rows of the short training
+UPDATES = 24  # of the short training
 PATIENCE = 240  # seconds, a download included
 _turn = threading.Lock()  # one at a time: two would slow each other down
 
