@@ -80,5 +80,5 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # an OverflowError: no port at all
         raise UserError("port_taken", host=host, port=port) from error

@@ -48,7 +48,7 @@ def show(
         gr.Button(visible=cell is not None),
         gr.Radio(value=kind, visible=cell is None),
         pieces.table(heads, [_row(row) for row in rows], numeric=(3,), none=none),
-        gr.Number(here, label=languages.text("page_of", lang, pages=pages, n=kept.num_rows), maximum=pages, visible=pages > 1),
+        gr.Number(here, label=languages.text("page_of", lang, pages=pages, n=kept.num_rows), visible=pages > 1),
     )
 
 

@@ -266,7 +266,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # an OverflowError: no port at all
         listener.close()
         raise UserError("port_taken", host=host, port=port) from error
     return listener

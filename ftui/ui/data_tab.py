@@ -132,7 +132,7 @@ def view_rows(
     cells = [[pieces.cell(value) for value in row] for row in rows]
     table = pieces.table(heads, cells, none=languages.text("no_match" if search else "no_rows", lang))
     found = languages.text("page_of", lang, pages=pages, n=matches)
-    return table, gr.Number(label=found, maximum=pages, value=here, visible=True)
+    return table, gr.Number(label=found, value=here, visible=True)
 
 
 def view_again(home: Home, lang: str, data_id: str, reading: str, search: str, number: float) -> tuple:

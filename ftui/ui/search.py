@@ -214,8 +214,8 @@ def build_form(page: Page) -> Form:
         chosen = gr.CheckboxGroup(choices("full", page.lang), value=list(spaces.USUAL["full"]), label=vary[0], info=vary[1], elem_id="search-vary")
         with gr.Row(elem_classes=["settings-grid"]):
             most = page.way.most_minutes
-            length = gr.Number(min(10, most or 10), minimum=0.1, maximum=most, label=minutes[0], info=minutes[1], elem_id="search-minutes")
-            count = gr.Number(30, minimum=1, maximum=1000, precision=0, label=trials[0], info=trials[1], elem_id="search-most")
+            length = gr.Number(min(10, most or 10), label=minutes[0], info=minutes[1], elem_id="search-minutes")
+            count = gr.Number(30, precision=0, label=trials[0], info=trials[1], elem_id="search-most")
         note = html(elem_id="search-note")
         with gr.Row(elem_classes=["row-end"]):
             start = gr.Button(t("search_start"), variant="primary", elem_id="start-search", elem_classes=["fit"])

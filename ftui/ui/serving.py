@@ -121,7 +121,7 @@ def build(page: Page) -> View:
         html(pieces.heading(t("serve_title"), t("serve_note")))
         with gr.Row(elem_classes=["row-bottom"], visible=allowed):
             what = gr.Dropdown(["model"], value="model", allow_custom_value=True, label=t("artefact"), elem_id="serve-what", min_width=200)
-            port = gr.Number(PORT, label=t("serving_port"), info=t("serving_port_note"), minimum=0, maximum=65535, precision=0, elem_id="serve-port", min_width=140)
+            port = gr.Number(PORT, label=t("serving_port"), info=t("serving_port_note"), precision=0, elem_id="serve-port", min_width=140)
             go = gr.Button(t("serving_start"), variant="primary", elem_id="serve-start", elem_classes=["fit"])
         there = pickable(elem_id="servers")
         with gr.Accordion(t("serving_terminal"), open=not allowed):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui.core.home import starter_models
-from tests.browser.steps import LONG, asked, evaluated
+from tests.browser.steps import LONG, asked, begun, evaluated
 
 
 @pytest.mark.slow
@@ -26,7 +26,8 @@ def test_several_labels_and_their_threshold(ui, open_page, toy_model):
 @pytest.mark.slow
 def test_two_sentences_and_what_they_are_to_each_other(ui, open_page, toy_model):
     page = open_page("/", lang="en")
-    evaluated(page, "en_pairs", "Text classification", toy_model)
+    begun(page, "en_pairs", "Text classification", toy_model)
+    page.locator("#see-evaluation").click()
     expect(page.locator("#per-class")).to_contain_text("same")
     expect(page.locator("#errors")).to_contain_text(re.compile(r"\S"))
     asked(page)

@@ -106,7 +106,7 @@ def build(page: Page, split: gr.Radio) -> View:
                 save = gr.Button(t("save_predictions"), elem_id="save-predictions", elem_classes=["tight"])
             table = html(elem_id="errors")
             number = gr.Number(
-                1, minimum=1, precision=0, label="", elem_id="errors-page", elem_classes=["pager"], visible=False
+                1, precision=0, label="", elem_id="errors-page", elem_classes=["pager"], visible=False
             )
         label = gr.Dropdown([], label=t("curve_of"), elem_id="curve-of", visible=False)
         with gr.Row(equal_height=True):

@@ -103,7 +103,7 @@ def mistakes(home: Home, lang: str, run_id: str, split: str | None, number: floa
     if hasattr(view, "TITLE"):
         title, note = languages.text(view.TITLE[0], lang, n=len(wrong)), languages.text(view.TITLE[1], lang)
     label = languages.text("page_of", lang, pages=pages, n=len(wrong))
-    return pieces.heading(title, note), table, gr.Number(here, label=label, maximum=pages, visible=pages > 1)
+    return pieces.heading(title, note), table, gr.Number(here, label=label, visible=pages > 1)
 
 
 def _listed(run: Run, split: str, view):
@@ -136,7 +136,7 @@ def build(page: Page, split: gr.Radio) -> View:
         samples = html(elem_id="through-time")
         title = html(elem_id="task-errors-title")
         table = html(elem_id="task-errors")
-        number = gr.Number(1, minimum=1, precision=0, label="", elem_id="task-errors-page", elem_classes=["pager"], visible=False)
+        number = gr.Number(1, precision=0, label="", elem_id="task-errors-page", elem_classes=["pager"], visible=False)
     listed = [title, table, number]
     number.input(page.bind(mistakes), [page.run, split, number], listed, **LATEST)
     return View(show, [page.run, split], [content, errors, classes, *listed, second, samples])
