@@ -55,7 +55,7 @@ def test_weights_made_bf16_once_serve_all_parts_and_no_other_update(checkpointin
     def updated(kept: bool) -> tuple[dict[str, torch.Tensor], int]:
         model, rows = build("bert", **QUIET), batch(padded=True)
         if checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.activation_checkpointing_enable({"use_reentrant": False})
         optimiser = torch.optim.SGD(model.parameters(), lr=0.5)
         casts = []
         for _ in range(2):

@@ -33,7 +33,7 @@ def test_what_is_learned_in_pieces_is_the_model_that_is_saved(train_here, monkey
     assert not [e for e in run.events if e["type"] == "layers"] and not run.logged("cache_made")
     [[put_together, learned]] = gathered
     assert put_together.keys() == learned.keys() and all(torch.equal(put_together[name], learned[name]) for name in learned)
-    assert json.loads(run.run.report.read_text())["splits"]["test"]["metrics"]["accuracy"] > 0.65
+    assert json.loads(run.run.report.read_text())["splits"]["test"]["metrics"]["accuracy"] > 0.6
 
 
 def test_their_launcher_says_what_cuts_the_model(monkeypatch):

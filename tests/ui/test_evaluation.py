@@ -76,7 +76,7 @@ class TestRows:
     def test_pages_never_cut_silently(self, home, finished):
         first = answer_rows.show(home, "en", finished.id, "test", "", answer_rows.ALL, "", 1)
         last = answer_rows.show(home, "en", finished.id, "test", "", answer_rows.ALL, "", 9)
-        assert "rows 1–20 of 60" in first[0] and first[4].maximum == 3
+        assert "rows 1–20 of 60" in first[0] and " 3" in first[4].label
         assert "rows 41–60 of 60" in last[0] and last[4].value == 3
 
     def test_a_search_is_said(self, home, finished):

@@ -63,13 +63,13 @@ class TestData:
 
     def test_rows_are_paged_and_searched(self, home: Home, dataset):
         table, page = data_tab.view_rows(home, "en", dataset.id, READING, "", 15)
-        assert table.count("<tr>") == 21 and page.maximum == 15 and page.value == 15
+        assert table.count("<tr>") == 21 and " 15" in page.label and page.value == 15
         table, page = data_tab.view_rows(home, "en", dataset.id, READING, "no such words", 15)
         assert "No row contains this" in table and page.value == 1
 
     def test_a_search_shows_its_first_page_when_the_page_is_past_the_end(self, home: Home, dataset):
         table, page = data_tab.view_rows(home, "en", dataset.id, READING, "excellent", 15)
-        assert "excellent" in table and page.value == page.maximum < 15
+        assert "excellent" in table and page.value < 15 and f" {page.value}" in page.label
 
     def test_charts_and_split(self, home: Home, dataset):
         counts, lengths = data_tab.view_columns(home, "en", dataset.id, READING)
