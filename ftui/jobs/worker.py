@@ -29,7 +29,9 @@ _MALLOC = ":".join(
 )
 # oneDNN makes a kernel for each new shape of a product and forgets all but 1024 of them: a model needs some 15 for each shape of
 # a batch, so with texts of many lengths it made them again and again, a third of the time. (A kernel takes some 20 kB.)
-ENVIRONMENT = {"GLIBC_TUNABLES": _MALLOC, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192"}
+# A thread of OpenMP that waits for another one keeps its core busy for 300,000 turns, also where the other waits for that very core:
+# two trainings beside each other were forty times slower than one. With 5,000 they take twice as long, and one alone is as quick.
+ENVIRONMENT = {"GLIBC_TUNABLES": _MALLOC, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192", "GOMP_SPINCOUNT": "5000"}
 
 
 def main(job_dir: str) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from ftui.core import recipe as recipes
 from ftui.core.access import Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Job
-from ftui.jobs import launching
+from ftui.jobs import launching, worker
 from tests.conftest import wait_for
 
 
@@ -198,3 +199,14 @@ def test_a_demo_starts_no_processes(recipe_for, tmp_path):
     with pytest.raises(UserError) as caught:
         Access("demo").check(recipes.build(content), home, 10)
     assert caught.value.code == "demo_processes"
+
+
+def test_a_child_has_the_settings_that_make_it_quick_but_the_user_s_own_win(tmp_path, monkeypatch):
+    run = Home(tmp_path / "home").new_run()
+    job = run.new_job("export")
+    shown = "import os; print(*(os.environ[name] for name in ('GOMP_SPINCOUNT', 'ONEDNN_PRIMITIVE_CACHE_CAPACITY', 'GLIBC_TUNABLES')))"
+    monkeypatch.setattr(launching, "command", lambda *_: [sys.executable, "-c", shown])
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    worker.supervise(job, job.card(), None, ev.Writer(job.events, 1))
+    own, kernels, memory = job.log.read_text().split()
+    assert own == "7" and kernels == worker.ENVIRONMENT["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] and "mmap_threshold" in memory
