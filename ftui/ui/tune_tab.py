@@ -59,19 +59,21 @@ def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOC
     unseen = gr.Button(visible=False), gr.Button(visible=False)
     if not data_id:
         return gr.skip(), "", "", *own, gr.skip(), "", *unseen, ""
+    from ftui.data import intake
+
     try:
         made = make_recipe(home, data_id, reading, shares, values)
         lacking = readings.read(reading).problem(lang)
         if lacking:
             return gr.skip(), recipe.dump(made), pieces.notice(lacking, kind="warn"), *own, gr.skip(), "", *unseen, ""
         folder = home.dataset(data_id)
+        there = intake.open_dataset(folder).card()["rows"]
+        way.check(made, home, there)
         script = _script(made, folder, way, lang)
     except UserError as problem:
         return gr.skip(), gr.skip(), explain(problem, lang), *own, gr.skip(), "", *unseen, gr.skip()
-    from ftui.data import intake
-
     known = known_model(made.model, way, home)
-    rows = made.data.train_rows(intake.open_dataset(folder).card()["rows"])
+    rows = made.data.train_rows(there)
     labels, cost = model_facts.labels_of(folder, made.data.columns.get("label")), costs.of(made, home, known)
     advised = model_facts.advice_on(made, known, rows, labels, partial(costs.of, home=home, known=known))
     outlook = model_facts.outlook(made, known, rows, labels, cost, advised, lang)
