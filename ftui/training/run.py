@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from ftui import tasks
 from ftui.core import recipe as recipes
-from ftui.core.context import Stopped
+from ftui.core.context import Context, Stopped
 from ftui.core.events import RUNNING, Writer
 from ftui.core.home import Run, publish
 from ftui.training import ranks
 
 if TYPE_CHECKING:
-    from ftui.core.context import Context
     from ftui.training.arguments import Plan
     from ftui.training.rows import Rows
 

@@ -18,13 +18,17 @@ def drop(page, path) -> None:
     expect(page.locator("#data-facts")).to_contain_text(path.name)
 
 
+def set_model(page, model: str) -> None:
+    box = page.locator("#set-model input").first
+    box.fill(model)
+    box.press("Enter")
+
+
 def train(page, model: str | None = None, epochs: str = "1") -> None:
     """From a chosen data set to a finished training."""
     page.locator("#use-data").click()
     if model:
-        box = page.locator("#set-model input").first
-        box.fill(model)
-        box.press("Enter")
+        set_model(page, model)
     set_field(page, "training-num-train-epochs", epochs)
     page.locator("#start-training").click()
     page.wait_for_url(re.compile(r"run="))

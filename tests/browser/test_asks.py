@@ -8,9 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui.artifacts.predicting import Predictor
-from tests.browser.steps import drop
-
-LONG = 180_000
+from tests.browser.steps import LONG, drop
 
 
 @pytest.fixture

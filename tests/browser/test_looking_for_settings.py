@@ -5,13 +5,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONG, drop, set_field
+from tests.browser.steps import LONG, drop, set_field, set_model
 
 
 def begin(page, minutes: str, trials: str) -> None:
-    """From a chosen data set to a search that is under way."""
-    page.locator("#open-search").click()
-    expect(page.locator("#search-form")).to_be_visible()
+    """Fill the form of a search and start it."""
     for box, value in (("minutes", minutes), ("most", trials)):
         field = page.locator(f"#search-{box} input")
         field.fill(value)
@@ -24,19 +22,13 @@ def test_stopped_gone_on_with_and_its_settings_taken(ui, open_page, toy_csv, toy
     page = open_page("/", lang="en")
     drop(page, toy_csv)
     page.locator("#use-data").click()
-    box = page.locator("#set-model input").first
-    box.fill(str(toy_model))
-    box.press("Enter")
+    set_model(page, str(toy_model))
     set_field(page, "training-num-train-epochs", "2")
+    page.locator("#open-search").click()
+    expect(page.locator("#search-form")).to_be_visible()
     begin(page, "0", "3")
     expect(page.locator("#search-notice")).to_contain_text(re.compile("minute", re.I))
-    begin_again = page.locator("#search-minutes input")
-    begin_again.fill("5")
-    begin_again.press("Tab")
-    most = page.locator("#search-most input")
-    most.fill("40")
-    most.press("Tab")
-    page.locator("#start-search").click()
+    begin(page, "5", "40")
     page.wait_for_url(re.compile(r"run="))
     expect(page.locator("#search-trials")).to_contain_text("(yours)", timeout=LONG)
     expect(page.locator("#search-by-setting .main-svg").first).to_be_visible(timeout=LONG)
