@@ -1,10 +1,12 @@
 """What this machine computes with, found without torch."""
 
+import contextlib
 import functools
 import os
 import platform
 import shutil
 import subprocess
+from pathlib import Path
 
 
 @functools.cache
@@ -31,6 +33,17 @@ def devices() -> list[str]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or what its container was given."""
+    import psutil
+
+    limits = [psutil.virtual_memory().total]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # cgroup v2, v1
+        with contextlib.suppress(OSError, ValueError):  # "max": none is set
+            limits.append(int(Path(path).read_text()))
+    return min(limits)
 
 
 def busy() -> float:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from ftui.core import events as ev
-from ftui.core import recipe
+from ftui.core import machine, recipe
 from ftui.core.home import Job
 from ftui.jobs import launching, queue
 
@@ -28,10 +28,12 @@ _MALLOC = ":".join(
     for name, value in {"mmap_threshold": 4 << 30, "trim_threshold": 8 << 30, "top_pad": 256 << 20}.items()
 )
 # oneDNN makes a kernel for each new shape of a product and forgets all but 1024 of them: a model needs some 15 for each shape of
-# a batch, so with texts of many lengths it made them again and again, a third of the time. (A kernel takes some 20 kB.)
+# a batch, so with texts of many lengths it made them again and again, a third of the time. They may fill an eighth of the memory.
+_KERNEL = 400_000  # bytes
+_KERNELS = min(8192, max(1024, machine.memory() // 8 // _KERNEL))
 # A thread of OpenMP that waits for another one keeps its core busy for 300,000 turns, also where the other waits for that very core:
 # two trainings beside each other were forty times slower than one. With 5,000 they take twice as long, and one alone is as quick.
-ENVIRONMENT = {"GLIBC_TUNABLES": _MALLOC, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192", "GOMP_SPINCOUNT": "5000"}
+ENVIRONMENT = {"GLIBC_TUNABLES": _MALLOC, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": str(_KERNELS), "GOMP_SPINCOUNT": "5000"}
 
 
 def main(job_dir: str) -> int:

@@ -2,11 +2,13 @@
 
     python -m ftui.pretraining.sentences --data DIR --tokenizer DIR --teacher DIR --work DIR
 
-The teacher is a sentence encoder whose embedding is the mean of its last layer (all-MiniLM-L6-v2 was used). It only has
-to read each sentence once, which takes some minutes; its answers stay in the folder `--work`.
+The teacher is a sentence encoder whose embedding is the mean of its last layer (all-MiniLM-L6-v2 was used). It reads each
+sentence once, some ten minutes on two cores; its answers, one vector for each sentence and one for each word in its
+sentence, stay in the folder `--work`.
 """
 
 import argparse
+import bisect
 import csv
 import os
 import random
@@ -22,6 +24,7 @@ from transformers import AutoModel, AutoTokenizer
 from ftui.pretraining import corpus
 
 LONGEST = 62  # tokens
+WORD_WIDTH = 128  # of the teacher's word vectors, their leading directions: nine tenths of what they say
 ENDS = {"zh": r"(?<=[。！？；])|\n", "en": r"(?<=[.!?])\s+|\n"}
 
 
@@ -35,6 +38,9 @@ class Sentences:
     pairs: list[tuple[np.ndarray, np.ndarray]]  # near each other in a document, of either language
     teacher_of_english: torch.Tensor
     teacher_of_chinese: torch.Tensor  # that is, of its English side
+    words_of_english: list[np.ndarray]  # for each token the number of its word in the sentence
+    teacher_words: np.ndarray  # (words of all English sentences, WORD_WIDTH), of mean square 1, read from the disk as needed
+    first_words: np.ndarray  # where each sentence's begin there, and at last where they end
 
     @classmethod
     def read(cls, work: Path) -> "Sentences":
@@ -45,7 +51,15 @@ class Sentences:
         pairs = list(zip(lists.pop("first"), lists.pop("second"), strict=True))
         teacher = torch.from_numpy(saved["teacher"])
         count = len(lists["english"])
-        return cls(**lists, pairs=pairs, teacher_of_english=teacher[:count], teacher_of_chinese=teacher[count:])
+        return cls(
+            **lists,
+            pairs=pairs,
+            teacher_of_english=teacher[:count],
+            teacher_of_chinese=teacher[count:],
+            words_of_english=np.split(saved["words"], saved["english_ends"][:-1]),
+            teacher_words=np.load(work / "words.npy", mmap_mode="r"),
+            first_words=saved["first_words"],
+        )
 
 
 def choose(data: Path, dice: random.Random, most: int) -> tuple[list[str], list[tuple[str, str]]]:
@@ -58,7 +72,8 @@ def choose(data: Path, dice: random.Random, most: int) -> tuple[list[str], list[
                 parts = [part for part in parts if 8 <= len(part) <= 120]
             else:
                 parts = [part for part in parts if 5 <= len(part.split()) <= 40]
-                english += dice.sample(parts, min(len(parts), 12 + len(parts) // 4))
+                english += parts
+                english += [part_of(part, dice) for part in parts if len(part.split()) >= 12 and dice.random() < 0.5]
             if len(parts) >= 4:
                 for at in dice.sample(range(len(parts) - 2), min(len(parts) // 2, 14, len(parts) - 2)):
                     pairs.append((parts[at], parts[at + dice.choice((1, 2))]))
@@ -66,20 +81,74 @@ def choose(data: Path, dice: random.Random, most: int) -> tuple[list[str], list[
     return english[:most], pairs
 
 
-@torch.inference_mode()
-def teach(folder: str, texts: list[str]) -> np.ndarray:
-    """The teacher's embeddings, (texts, width); texts of like length are read together."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    teacher = AutoModel.from_pretrained(folder, dtype=torch.bfloat16).eval()
+def part_of(sentence: str, dice: random.Random) -> str:
+    """3 to 10 words that follow each other: as short as what people ask or type."""
+    words = sentence.split()
+    length = dice.randint(3, 10)
+    begin = dice.randrange(len(words) - length + 1)
+    return " ".join(words[begin : begin + length])
+
+
+def words_of(text: str, offsets: list[tuple[int, int]]) -> list[int]:
+    """For each token the number of the word between spaces that it begins in."""
+    starts = [at for at, letter in enumerate(text) if not letter.isspace() and (at == 0 or text[at - 1].isspace())]
+    return [bisect.bisect_right(starts, begin) - 1 for begin, _ in offsets]
+
+
+class Teacher:
+    def __init__(self, folder: str) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.model = AutoModel.from_pretrained(folder, dtype=torch.bfloat16).eval()
+
+    @torch.inference_mode()
+    def read(self, texts: list[str]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The embeddings of the texts, (texts, width), and of each text's words, (words, width), as far as it reads."""
+        batch = self.tokenizer(
+            texts, padding=True, truncation=True, max_length=64, return_tensors="pt", return_offsets_mapping=True
+        )
+        offsets, mask = batch.pop("offset_mapping"), batch["attention_mask"]
+        hidden = self.model(**batch).last_hidden_state.float()
+        whole = F.normalize((hidden * mask[..., None]).sum(1) / mask[..., None].sum(1), dim=-1)
+        words = []
+        for text, places, vectors, length in zip(texts, offsets.tolist(), hidden, mask.sum(1).tolist(), strict=True):
+            which = torch.tensor(words_of(text, places[1 : length - 1]))
+            words.append(averages(vectors[1 : length - 1], which, int(which.max()) + 1))
+        return whole, words
+
+
+def averages(vectors: torch.Tensor, which: torch.Tensor, count: int) -> torch.Tensor:
+    """Row n is the mean of the `vectors` whose `which` is n, (count, width)."""
+    total = vectors.new_zeros(count, vectors.shape[1]).index_add(0, which, vectors)
+    return total / torch.bincount(which, minlength=count).clamp(min=1)[:, None]
+
+
+def leading(vectors: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of `vectors` and their `width` leading directions, scaled so that what is projected on them has the mean
+    square 1 per number; the directions keep their shares."""
+    mean = vectors.mean(0)
+    _, size, directions = torch.linalg.svd(vectors - mean, full_matrices=False)
+    variance = size[:width].square().mean() / len(vectors)
+    return mean, directions[:width].T / variance.sqrt()
+
+
+def teach(teacher: Teacher, texts: list[str], words: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The teacher's embeddings, (texts, width), and where each text's words begin in the file `words`, which is written;
+    texts of like length are read together."""
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
-    found = np.zeros((len(texts), teacher.config.hidden_size), np.float16)
-    for first in range(0, len(order), 256):
-        chosen = order[first : first + 256]
-        some = [texts[at] for at in chosen]
-        batch = tokenizer(some, padding=True, truncation=True, max_length=64, return_tensors="pt")
-        hidden, mask = teacher(**batch).last_hidden_state.float(), batch["attention_mask"][..., None]
-        found[chosen] = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1).half().numpy()
-    return found
+    found = np.zeros((len(texts), teacher.model.config.hidden_size), np.float16)
+    counts = np.array([len(text.split()) for text in texts])
+    first = np.concatenate([[0], np.cumsum(counts)])
+    if words:
+        mean, directions = leading(torch.cat(teacher.read(random.Random(0).sample(texts, min(len(texts), 1000)))[1]), WORD_WIDTH)
+        kept = np.lib.format.open_memmap(words, "w+", np.float16, (int(first[-1]), directions.shape[1]))
+    for begin in range(0, len(order), 256):
+        chosen = order[begin : begin + 256]
+        whole, each = teacher.read([texts[at] for at in chosen])
+        found[chosen] = whole.half().numpy()
+        if words:
+            for at, vectors in zip(chosen, each, strict=True):
+                kept[first[at] : first[at] + len(vectors)] = ((vectors - mean) @ directions).half().numpy()
+    return found, first
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -88,9 +157,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tokenizer", type=Path, required=True, help="the student's")
     parser.add_argument("--teacher", required=True, help="a folder or the name of a model on the Hub")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--most", type=int, default=130_000, help="English sentences for the teacher")
+    parser.add_argument("--most", type=int, default=400_000, help="English sentences for the teacher")
     settings = parser.parse_args(arguments)
 
+    settings.work.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer)
     english, pairs = choose(settings.data, random.Random(0), settings.most)
     with (settings.data / "zh_en_translation_tatoeba" / "train.csv").open(encoding="utf-8", newline="") as stream:
@@ -102,13 +172,19 @@ def main(arguments: list[str] | None = None) -> None:
         "first": [first for first, _ in pairs],
         "second": [second for _, second in pairs],
     }
-    arrays = {"teacher": teach(settings.teacher, english + texts["english_of_chinese"])}
+    teacher = Teacher(settings.teacher)
+    of_english, first_words = teach(teacher, english, settings.work / "words.npy")
+    of_chinese, _ = teach(teacher, texts["english_of_chinese"])
+    arrays = {"teacher": np.concatenate([of_english, of_chinese]), "first_words": first_words}
     for name, some in texts.items():
-        ids = [ids[:LONGEST] for ids in tokenizer(some, add_special_tokens=False, verbose=False)["input_ids"]]
+        read = tokenizer(some, add_special_tokens=False, verbose=False, return_offsets_mapping=name == "english")
+        ids = [ids[:LONGEST] for ids in read["input_ids"]]
         arrays[name] = np.concatenate([np.array(row, dtype=np.uint16) for row in ids])
         arrays[f"{name}_ends"] = np.cumsum([len(row) for row in ids])
+        if name == "english":
+            words = [words_of(text, places[:LONGEST]) for text, places in zip(some, read["offset_mapping"], strict=True)]
+            arrays["words"] = np.concatenate([np.array(row, dtype=np.uint8) for row in words])
 
-    settings.work.mkdir(parents=True, exist_ok=True)
     unfinished = settings.work / "sentences.unfinished.npz"
     np.savez(unfinished, **arrays)
     os.replace(unfinished, settings.work / "sentences.npz")

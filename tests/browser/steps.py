@@ -18,6 +18,17 @@ def drop(page, path) -> None:
     expect(page.locator("#data-facts")).to_contain_text(path.name)
 
 
+def set_number(page, name: str, value: float) -> None:
+    box = page.locator(f"#{name} input[type=number]")
+    box.fill(str(value))
+    box.press("Tab")
+
+
+def choose_task(page, task: str) -> None:
+    page.locator("#task input").click()
+    page.get_by_role("option", name=task).click()
+
+
 def set_model(page, model: str) -> None:
     box = page.locator("#set-model input").first
     box.fill(model)

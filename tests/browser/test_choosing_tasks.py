@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import LONG, finish, train
+from tests.browser.steps import LONG, choose_task, finish, train
 
 
 @pytest.mark.slow
@@ -19,15 +19,13 @@ def test_named_entities_from_the_sample_to_an_answer(ui, open_page, toy_model):
     expect(page.locator("#chart-labels")).to_contain_text("PERSON")
     expect(page.locator("#split")).to_contain_text("130")
 
-    page.locator("#task input").click()
-    page.get_by_role("option", name="Question answering").click()
+    choose_task(page, "Question answering")
     expect(page.locator("#data-findings")).to_contain_text("“Question answering” needs a column for: question, context, answer.")
     expect(page.locator("#third-column")).to_be_visible()
     page.locator("#task input").click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("option", name="Named entities")).to_be_hidden()
-    page.locator("#task input").click()  # opens it again
-    page.get_by_role("option", name="Named entities").click()
+    choose_task(page, "Named entities")  # opens it again
     expect(page.locator("#third-column")).to_be_hidden()
     expect(page.locator("#data-findings")).not_to_contain_text("needs a column")
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ftui.core.home import starter_models
-from tests.browser.steps import LONG, finish, train
+from tests.browser.steps import LONG, begun, choose_task, finish, set_number, train
 
 MOST = 1024  # tokens of an answer that the page can be asked for
 
@@ -59,9 +59,7 @@ def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
     page.locator("#chat-clear").click()
     page.locator("#chat-settings > button").click()
     for name, value in (("tokens", MOST), ("temperature", 2), ("top-p", 1)):  # no end comes by itself
-        box = page.locator(f"#chat-{name} input[type=number]")
-        box.fill(str(value))
-        box.press("Tab")
+        set_number(page, f"chat-{name}", value)
     page.locator("#chat-beside input").uncheck()
     page.locator("#chat-message textarea").fill("从头讲起。")
     page.locator("#chat-send").click()
@@ -80,10 +78,7 @@ def test_from_the_sample_to_a_conversation(ui, open_page, tireless):
 @pytest.mark.slow
 def test_from_texts_to_a_gap(ui, open_page, toy_model):
     page = open_page("/", lang="en")
-    page.locator("#sample-en_bees").click()
-    expect(page.locator("#task input")).to_have_value("Domain adaptation (hidden words)")
-    train(page, model=str(toy_model), epochs="2")
-    finish(page)
+    begun(page, "en_bees", "Domain adaptation (hidden words)", toy_model)
     page.locator("#see-evaluation").click()
     expect(page.locator("#figures")).to_contain_text("Perplexity")
     expect(page.locator("#beside")).to_contain_text("Before and after tuning")
@@ -100,8 +95,7 @@ def test_a_text_that_goes_on_is_broken_off(ui, open_page, tireless):
     page = open_page("/", lang="en")
     page.locator("#sample-en_bees").click()
     expect(page.locator("#task input")).to_have_value("Domain adaptation (hidden words)")
-    page.locator("#task input").click()
-    page.get_by_role("option", name="Text generation").click()
+    choose_task(page, "Text generation")
     expect(page.locator("#task input")).to_have_value("Text generation")
     train(page, model=str(tireless), epochs="1")
     finish(page)
@@ -110,9 +104,7 @@ def test_a_text_that_goes_on_is_broken_off(ui, open_page, tireless):
     page.locator("#try-it").click()
     page.locator("#compose-settings > button").click()
     for name, value in (("tokens", MOST), ("temperature", 2)):  # no end comes by itself
-        box = page.locator(f"#compose-{name} input[type=number]")
-        box.fill(str(value))
-        box.press("Tab")
+        set_number(page, f"compose-{name}", value)
     page.locator("#question textarea").fill("The bees")
     page.locator("#ask").click()
     answer = page.locator("#answer-of-model .written")

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -144,9 +145,39 @@ def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, small_tokeniz
     assert second["first_loss"] == first["first_loss"]
     assert second["held_out_loss"] == pytest.approx(whole["held_out_loss"], rel=0.02)  # the stop has changed nothing
     assert second["held_out_loss"] < first["held_out_loss"] < first["first_loss"]
-    for loss in ("summary", "teacher"):  # the few sentences of this corpus are all neighbours
+    for loss in ("summary", "teacher", "words"):  # the few sentences of this corpus are all neighbours
         assert second["training_losses"][loss] < first["training_losses"][loss]
     assert not list(tmp_path.glob("**/*.unfinished"))
+
+
+def test_pieces_belong_to_the_words_between_spaces():
+    text = "  tea is  hot!"
+    offsets = [(2, 5), (6, 8), (10, 12), (12, 13), (13, 14)]
+    assert sentences.words_of(text, offsets) == [0, 1, 2, 2, 2]
+    vectors = torch.tensor([[1.0], [2.0], [3.0], [6.0], [0.0]])
+    which = torch.tensor([0, 1, 2, 2, 2])
+    assert sentences.averages(vectors, which, 4).tolist() == [[1.0], [2.0], [3.0], [0.0]]
+
+
+def test_words_are_compared_each_with_its_own(small_corpus, small_tokenizer, teacher, tmp_path):
+    """A student that reads as the teacher does has nothing to learn."""
+    sentences.main(
+        ["--data", str(small_corpus), "--tokenizer", str(small_tokenizer)]
+        + ["--teacher", str(teacher), "--work", str(tmp_path), "--most", "50"]
+    )
+    found = sentences.Sentences.read(tmp_path)
+    width = found.teacher_words.shape[1]
+
+    class Echo(torch.nn.Module):
+        words = torch.nn.Identity()
+
+    def as_taught(at: int) -> torch.Tensor:
+        words = torch.from_numpy(found.teacher_words[found.first_words[at] : found.first_words[at + 1]].astype("float32"))
+        return words[found.words_of_english[at].astype(int)]
+
+    some = np.array([3, 17, 4])
+    assert encoder.words_loss(Echo(), found, some, [as_taught(at) for at in some]) < 1e-4
+    assert encoder.words_loss(Echo(), found, some, [torch.zeros(len(found.english[at]), width) for at in some]) > 0.3
 
 
 def test_the_teacher_is_asked_about_english_only(small_corpus, small_tokenizer, teacher, tmp_path):
@@ -157,7 +188,11 @@ def test_the_teacher_is_asked_about_english_only(small_corpus, small_tokenizer, 
     known, found = AutoTokenizer.from_pretrained(small_tokenizer), sentences.Sentences.read(tmp_path)
     assert len(found.english) == len(found.teacher_of_english) == 50
     assert known.decode(found.chinese[0]) == "你好。" and known.decode(found.english_of_chinese[0]) == "hello."
-    expected = torch.from_numpy(sentences.teach(str(teacher), ["hello."])).float()
-    assert torch.allclose(found.teacher_of_chinese[:1].float(), expected, atol=2e-2)
+    whole, words = sentences.Teacher(str(teacher)).read(["hello.", " tea  is hot!"])
+    assert torch.allclose(found.teacher_of_chinese[:1].float(), whole[:1], atol=2e-2)
+    assert [len(each) for each in words] == [1, 3]  # "hot!" is one word of two or more pieces
+    assert len(found.teacher_words) == found.first_words[-1] == sum(int(which[-1]) + 1 for which in found.words_of_english)
+    mean_square = torch.from_numpy(found.teacher_words.astype("float32")).square().mean()
+    assert mean_square == pytest.approx(1, rel=0.5)  # of a sample's directions
     assert torch.allclose(found.teacher_of_english.float().norm(dim=1), torch.ones(50), atol=1e-2)
     assert len(found.pairs) > 100
