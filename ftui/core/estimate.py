@@ -11,7 +11,7 @@ import functools
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,15 +43,26 @@ class Rows:
         most = 512 if recipe.training.max_length == "auto" else recipe.training.max_length
         return sum(-(-min(n, most) // 8) * 8 for n in self.tokens) / max(1, len(self.tokens))
 
+    def lengths(self, recipe: Recipe) -> int:
+        """How many different lengths of padded batches they make, about."""
+        most = 512 if recipe.training.max_length == "auto" else recipe.training.max_length
+        return padded(min(n, most) for n in self.tokens)
+
     def longest(self, recipe: Recipe) -> int:
         most = 512 if recipe.training.max_length == "auto" else recipe.training.max_length
         return min(most, max(self.tokens, default=32))
 
 
+def padded(lengths: Iterable[int]) -> int:
+    """How many different lengths are left when each is padded to a multiple of eight."""
+    return len({-(-n // 8) for n in lengths})
+
+
 @dataclass(frozen=True)
 class Speed:
     """Seconds: for each update, for each token of it, for each token of a validation, for each token whose frozen states
-    are computed, for each token of the last answers, for each checkpoint, before the first update (with what the first ones take longer), after the last one.
+    are computed, for each token of the last answers, for each checkpoint, before the first update, after the last one, and
+    what the first updates take besides, for each length of batches: kernels are made for each.
     `over`: bytes of memory beyond what `memory` says."""
 
     step: float
@@ -62,6 +73,7 @@ class Speed:
     saved: float
     start: float = START
     end: float = END
+    warming: float = 0.0
     over: int = 0
 
 
@@ -132,7 +144,7 @@ def estimate(recipe: Recipe, config: dict | None, parameters: int, rows: Rows, s
     best += scored * (speed.validated * rows.validation * each + speed.saved)
     best += speed.answered * (rows.validation + rows.test) * each
     once = speed.cached * (rows.train + rows.validation) * each
-    wide, fixed = SURE[source], speed.start + speed.end
+    wide, fixed = SURE[source], speed.start + speed.end + speed.warming * rows.lengths(recipe)
     if source != "guess":  # what is the same in every run is known
         return Estimate((fixed * 0.85 + (best + once) / wide, fixed * 1.15 + (best + once) * wide), source, needed, written)
     best += fixed * busy
@@ -182,7 +194,7 @@ def _speed(
         made = Speed(
             step=max(slow, _step(parameters, share)),
             token=now / rate, validated=_validated(now, once, inner) / rate, cached=FORWARD * once / rate,
-            answered=known.answered * times, saved=known.saved * times, start=known.start, end=known.end, over=known.over,
+            answered=known.answered * times, saved=known.saved * times, start=known.start, end=known.end, warming=known.warming, over=known.over,
         )  # fmt: skip
         return made, "strategy" if same else "model"
     rate = _rate(device)

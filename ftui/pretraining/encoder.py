@@ -5,7 +5,7 @@
 
 It learns five things at once on two CPU cores: to fill in masked tokens; to name a row's words from its [CLS] alone; to
 place a sentence where a larger teacher places it, or the English of a Chinese one; to read every English word as the
-teacher reads it there; and to tell which of many sentences stands near one in its document. All but the first and the
+teacher reads it there; and to tell which of many Chinese sentences stands near one in its document. All but the first and the
 fourth train [CLS] and the pooler, which is what few labelled rows build on; the fourth, a number for each word instead
 of a guess for some, teaches most in the least time.
 
@@ -30,15 +30,16 @@ BLOCK = 512  # text is dealt out in blocks of this many tokens, the longest that
 LENGTHS, SHARES = (64, 128, 256, 512), (0.3, 0.4, 0.15, 0.15)  # a batch cuts its blocks into rows of one of these
 FIRST_WORD = 261  # in the vocabulary, after the special tokens and the bytes
 EMBEDDING_SIZE = 0.04  # of a number in the embeddings at the start, in the root mean square
-ENGLISH, TRANSLATED, BOTH, NEIGHBOURS = 112, 40, 8, 24  # sentences in a step: see sentence_losses
+ENGLISH, TRANSLATED, BOTH, NEIGHBOURS = 128, 40, 8, 24  # sentences in a step: see sentence_losses
 PARTS = 4  # in which a step's sentences are read, those of like length together
 
 
 @dataclass
 class Settings(loop.Settings):
+    batch_tokens: int = 2048  # of text
     masked: float = 0.2
     summary: float = 0.3  # what naming the words from [CLS] counts beside the masked words; at every second step
-    sentence: float = 1.0  # the same for the sentences; at every other step, for they cost as much as the text
+    sentence: float = 1.0  # the same for the sentences, some 4,000 tokens of them in each step
     words: float = 3.0  # of the teacher's reading of each English word, beside the sentence
     begin: str = ""  # a folder with an earlier version of this model, whose weights it goes on from
 
@@ -140,8 +141,8 @@ def words_loss(learner: Learner, sentences: Sentences, english: np.ndarray, vect
 
 def sentence_losses(learner: Learner, sentences: Sentences, dice: np.random.Generator, tokenizer):
     """How far the student's English sentences, and Chinese ones with an English translation, lie from where the teacher
-    puts the English; the same of the English words; and how well neighbours in a document are told from other sentences,
-    in both languages."""
+    puts the English; the same of the English words; and how well Chinese neighbours in a document are told from other
+    sentences."""
     english = dice.integers(len(sentences.english), size=ENGLISH)
     translated = dice.integers(len(sentences.chinese), size=TRANSLATED)
     pairs = dice.integers(len(sentences.pairs), size=NEIGHBOURS)
@@ -221,11 +222,10 @@ def pretrain(settings: Settings) -> dict:
         if step % 2 == 0:
             losses["summary"] = summary_loss(model, summaries, rows, rarity)
         (masked + settings.summary * losses.get("summary", 0.0)).backward()
-        if step % 2:
-            dice = np.random.default_rng((settings.seed, 2, step))
-            away, words, neighbours = sentence_losses(learner, sentences, dice, tokenizer)
-            (settings.sentence * (away + settings.words * words + 0.7 * neighbours)).backward()
-            losses |= {"teacher": away, "words": words, "neighbours": neighbours}
+        dice = np.random.default_rng((settings.seed, 2, step))
+        away, words, neighbours = sentence_losses(learner, sentences, dice, tokenizer)
+        (settings.sentence * (away + settings.words * words + 0.7 * neighbours)).backward()
+        losses |= {"teacher": away, "words": words, "neighbours": neighbours}
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def write(report: dict, last: bool) -> dict:

@@ -35,7 +35,7 @@ class Sentences:
     english: list[np.ndarray]
     chinese: list[np.ndarray]
     english_of_chinese: list[np.ndarray]
-    pairs: list[tuple[np.ndarray, np.ndarray]]  # near each other in a document, of either language
+    pairs: list[tuple[np.ndarray, np.ndarray]]  # Chinese, near each other in a document
     teacher_of_english: torch.Tensor
     teacher_of_chinese: torch.Tensor  # that is, of its English side
     words_of_english: list[np.ndarray]  # for each token the number of its word in the sentence
@@ -63,17 +63,17 @@ class Sentences:
 
 
 def choose(data: Path, dice: random.Random, most: int) -> tuple[list[str], list[tuple[str, str]]]:
-    """English sentences for the teacher, and pairs of sentences one or two places apart."""
+    """English sentences for the teacher, and pairs of Chinese sentences, which have none, one or two places apart."""
     english, pairs = [], []
     for language in corpus.LANGUAGES:
         for document in corpus.documents(data, "train", (language,)):
             parts = [part.strip() for part in re.split(ENDS[language], document)]
-            if language == "zh":
-                parts = [part for part in parts if 8 <= len(part) <= 120]
-            else:
+            if language == "en":
                 parts = [part for part in parts if 5 <= len(part.split()) <= 40]
                 english += parts
                 english += [part_of(part, dice) for part in parts if len(part.split()) >= 12 and dice.random() < 0.5]
+                continue
+            parts = [part for part in parts if 8 <= len(part) <= 120]
             if len(parts) >= 4:
                 for at in dice.sample(range(len(parts) - 2), min(len(parts) // 2, 14, len(parts) - 2)):
                     pairs.append((parts[at], parts[at + dice.choice((1, 2))]))

@@ -88,8 +88,9 @@ class Watch(TrainerCallback):
             cached=self.caching / (each * (len(self.lengths) + self.validation)),
             answered=answering / max(1.0, answered * each),
             saved=_mean(self.saves),
-            start=max(0.0, self.started - psutil.Process().create_time() - self.caching + warming),
+            start=max(0.0, self.started - psutil.Process().create_time() - self.caching),
             end=max(0.0, time.time() - self.ended - answering),
+            warming=0.0 if self.single else warming / estimate.padded(self.lengths),
             over=_peak() - estimate.memory(recipe, self.config, self.parameters, max(self.lengths)),
         )
         if before and not self.caching:  # the states were there already

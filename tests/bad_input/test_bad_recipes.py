@@ -8,7 +8,7 @@ import pytest
 
 from ftui.core import languages, recipe
 from ftui.core.errors import UserError
-from ftui.ui import form, tune_tab
+from ftui.ui import form, planning
 from tests.bad_input.conftest import words
 
 ROWS = [("good one here", "a"), ("bad one there", "b")] * 30
@@ -139,7 +139,7 @@ def test_the_form_refuses_what_the_file_refuses(value):
     with pytest.raises(UserError) as caught:
         recipe.build(content)
     for lang in languages.LANGUAGES:
-        shown = tune_tab.explain(caught.value, lang)
+        shown = planning.explain(caught.value, lang)
         assert words(languages.setting("training.learning_rate", lang)[0]) in words(shown)
         assert "<b>" not in shown
 
@@ -170,7 +170,7 @@ def test_labels_that_cannot_be_learned(tmp_path, home, refused, rows, code):
     said = refused("train", path)
     assert "label" in said["en"] or "rows" in said["en"]
     for lang in languages.LANGUAGES:
-        assert words(said[lang]) in words(tune_tab.explain(caught.value, lang))
+        assert words(said[lang]) in words(planning.explain(caught.value, lang))
     assert not home.runs.exists()
 
 

@@ -11,7 +11,7 @@ from ftui.core.home import Home
 
 CONFIG = {"model_type": "bert", "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "vocab_size": 20_000, "intermediate_size": 1024, "max_position_embeddings": 512}
 ROWS = Rows(1000, 100, 200, (20, 30, 40))
-SPEED = Speed(step=0.02, token=1e-4, validated=3e-5, cached=0.0, answered=4e-5, saved=0.5, start=8.0, end=2.0, over=300_000_000)
+SPEED = Speed(step=0.02, token=1e-4, validated=3e-5, cached=0.0, answered=4e-5, saved=0.5, start=8.0, end=2.0, warming=0.5, over=300_000_000)
 
 
 def made(strategy="full", **training):
@@ -34,11 +34,13 @@ def known(tmp_path):
 def test_the_sum_of_what_was_measured(known):
     cost = reckoned(made(), known)
     steps, each = 3 * 63, 32.0
-    by_hand = 8 + 2 + 0.02 * steps + 1e-4 * 3000 * each + 3 * (3e-5 * 100 * each + 0.5) + 4e-5 * 300 * each
+    by_hand = 8 + 2 + 3 * 0.5 + 0.02 * steps + 1e-4 * 3000 * each + 3 * (3e-5 * 100 * each + 0.5) + 4e-5 * 300 * each
     assert cost.source == "same"
     low, high = cost.seconds
     assert low < by_hand < high < 1.6 * low
-    assert low == pytest.approx(8.5 + (by_hand - 10) / 1.25)
+    assert low == pytest.approx(0.85 * 11.5 + (by_hand - 11.5) / 1.25)
+    alike = dataclasses.replace(ROWS, tokens=(30, 30, 30))
+    assert reckoned(made(), known, alike).seconds[0] == pytest.approx(low - 0.85)  # two lengths less
 
 
 def test_the_further_off_the_wider(known):

@@ -8,7 +8,7 @@ from ftui.core import recipe as recipes
 from ftui.core.access import DEMO, LOCAL, PRIVATE
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
-from ftui.ui import filling, form, model_facts, readings, tune_tab
+from ftui.ui import filling, form, model_facts, planning, readings
 from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ["评论内容", "情感标签"]
@@ -33,7 +33,7 @@ def filled(values) -> dict:
 def test_a_recipe_and_its_form_say_the_same(home, dataset, content):
     made = filling.read(yaml_of(content))
     controls = filling.fill(made)
-    again = tune_tab.make_recipe(home, dataset.id, READING, (made.data.test_size, made.data.validation_size), tuple(controls))
+    again = planning.make_recipe(home, dataset.id, READING, (made.data.test_size, made.data.validation_size), tuple(controls))
     assert again.strategy == made.strategy and again.training == made.training
     assert (again.model, again.device, again.retries, again.data.seed) == (made.model, made.device, made.retries, made.data.seed)
 
@@ -113,7 +113,7 @@ def test_an_earlier_run_fills_the_form(home, dataset):
     notice, data, pending, *rest = filling.clone(home, "en", run.id, dataset.id)
     assert (data, pending) == (gr.skip(), "") and "becomes a new run" in notice
     assert filled(rest[3:])["strategy.name"] == "lora"
-    assert (run.id, True) in [(value, True) for _, value in tune_tab.earlier_runs(home, "en").choices]
+    assert (run.id, True) in [(value, True) for _, value in planning.earlier_runs(home, "en").choices]
 
 
 def test_with_other_data_the_columns_come_after_it_has_been_opened(home, dataset):
@@ -150,10 +150,10 @@ class TestModelLine:
 
     def test_the_hub_is_asked_only_for_what_is_not_known(self, home, dataset, monkeypatch):
         asked = []
-        monkeypatch.setattr(tune_tab.base_models, "ask_hub", lambda model: asked.append(model) or (Known(model, "hub", False), "no_network"))
+        monkeypatch.setattr(planning.base_models, "ask_hub", lambda model: asked.append(model) or (Known(model, "hub", False), "no_network"))
 
         def told(model, way=LOCAL):
-            return list(tune_tab.about_model(home, "en", dataset.id, READING, model, way=way))
+            return list(planning.about_model(home, "en", dataset.id, READING, model, way=way))
 
         assert len(told("starter-encoder")) == len(told("google-bert/bert-base-chinese")) == 1
         assert "comes with ftui" in told("starter-encoder")[0]
@@ -162,15 +162,15 @@ class TestModelLine:
         assert "asking the Hub" in first and "did not answer" in second and asked == ["somebody/else"]
 
     def test_folders_are_nobodys_business_elsewhere(self, toy_model, home):
-        assert tune_tab.known_model(str(toy_model), LOCAL, home).here
-        assert not tune_tab.known_model(str(toy_model), PRIVATE, home).here
+        assert planning.known_model(str(toy_model), LOCAL, home).here
+        assert not planning.known_model(str(toy_model), PRIVATE, home).here
 
 
 def test_the_outlook_advises_and_counts(home, dataset):
     values = filling.fill(filling.read("strategy: {name: frozen}\ntraining: {num_train_epochs: 2, gradient_accumulation_steps: 2}"))
-    *_, outlook, taking, timing, script = tune_tab.preview(home, "en", dataset.id, READING, 0.2, 0.1, *values)
+    *_, outlook, taking, timing, script = planning.preview(home, "en", dataset.id, READING, 0.2, 0.1, *values)
     assert taking.visible and 'data-advised="full"' in outlook
-    assert tune_tab.take_advice(home, "en", dataset.id, READING, 0.2, 0.1, *values) == ("full", 16, 2, 32, False, "auto")
+    assert planning.take_advice(home, "en", dataset.id, READING, 0.2, 0.1, *values) == ("full", 16, 2, 32, False, "auto")
     assert timing.visible and "nothing has been trained on this machine" in outlook
     assert "216 training rows" in outlook and "Full is advised" in outlook
     assert "14 steps" in outlook  # 216 rows in batches of 16, two to a step, twice

@@ -5,7 +5,7 @@ import pytest
 
 from ftui.core.home import Home
 from ftui.data import intake
-from ftui.ui import data_tab, demo, readings, sources, tune_tab, workshop
+from ftui.ui import data_tab, demo, planning, readings, sources, workshop
 from tests.ui.test_tabs import VALUES
 
 SAMPLES = sources.samples_folder()
@@ -22,9 +22,9 @@ def test_nothing_is_odd_about_a_sample_and_its_recipe_stands(home, name):
     reading = data_tab.show(home, "en", data_id)[5]
     findings, _ = workshop.inspect(home, "en", data_id, reading, "{}")
     assert "warn" not in findings and "bad" not in findings and "needs a column" not in findings
-    made = tune_tab.make_recipe(home, data_id, reading, (0.2, 0.1), tuple(VALUES))
+    made = planning.make_recipe(home, data_id, reading, (0.2, 0.1), tuple(VALUES))
     assert made.task == readings.read(reading).task and made.data.columns == readings.read(reading).columns
-    shown = tune_tab.show(home, "en", data_id, reading, 0.2, 0.1, *VALUES)[0]
+    shown = planning.show(home, "en", data_id, reading, 0.2, 0.1, *VALUES)[0]
     assert shown.count("→") == (len(made.data.columns) > 1), "what is learned from what; of texts alone nothing but themselves"
 
 

@@ -11,7 +11,7 @@ from ftui.core import events as ev
 from ftui.core import recipe, search
 from ftui.core.estimate import Estimate
 from ftui.jobs import races, searches
-from ftui.ui import evaluation_tab, filling, form, log_tab, sidebar, tune_tab
+from ftui.ui import evaluation_tab, filling, form, log_tab, planning, sidebar
 from ftui.ui import search as part
 from tests.ui.conftest import make_run, reading_of
 from tests.ui.test_tabs import VALUES, changed
@@ -90,7 +90,7 @@ def test_the_form_says_what_to_expect_and_what_can_vary(home, dataset):
     cost = Estimate((20.0, 40.0), "same", 0, 0)
     assert "about 15–30 trials" in part.expected(cost, 10, 50, "en") and "allow more minutes" in part.expected(cost, 0.2, 50, "en")
     assert "15–20" in part.expected(cost, 10, 20, "en") and part.expected(Estimate(None, "guess", 0, 0), 10, 5, "en") == ""
-    opened, note = tune_tab.open_search(home, "en", dataset.id, reading_of("评论内容", "情感标签"), 0.2, 0.1, *VALUES, 10, 30, [])
+    opened, note = planning.open_search(home, "en", dataset.id, reading_of("评论内容", "情感标签"), 0.2, 0.1, *VALUES, 10, 30, [])
     assert opened.visible and "One trial takes" in note
 
 
@@ -100,5 +100,5 @@ def test_the_form_says_what_to_expect_and_what_can_vary(home, dataset):
 )
 def test_what_is_wrong_is_said_at_the_form(home, dataset, minutes, trials, vary, words):
     values = changed("strategy.name", "frozen")
-    notice, run, _ = tune_tab.start_search(home, "en", dataset.id, reading_of("评论内容", "情感标签"), 0.2, 0.1, *values, minutes, trials, vary)
+    notice, run, _ = planning.start_search(home, "en", dataset.id, reading_of("评论内容", "情感标签"), 0.2, 0.1, *values, minutes, trials, vary)
     assert words in notice and run == gr.skip() and not home.all_runs()

@@ -25,11 +25,11 @@ from ftui.ui import (
     export_tab,
     form,
     many,
+    planning,
     playground_tab,
     readings,
     sidebar,
     sources,
-    tune_tab,
 )
 from ftui.ui.task_views import classes, evaluation
 from tests.ui.conftest import make_run, reading_of
@@ -87,13 +87,13 @@ class TestData:
 
 class TestTune:
     def test_the_recipe_says_what_the_page_shows(self, home: Home, dataset):
-        made = tune_tab.make_recipe(home, dataset.id, READING, (0.3, 0.15), tuple(VALUES))
+        made = planning.make_recipe(home, dataset.id, READING, (0.3, 0.15), tuple(VALUES))
         assert made.data.columns == {"text": COLUMNS[0], "label": COLUMNS[1]}
         assert (made.data.test_size, made.data.validation_size) == (0.3, 0.15)
 
     def test_the_preview_resolves_auto_and_writes_yaml(self, home: Home, dataset, tmp_path):
         changes = changed("model", "somebody/large")
-        rate, yaml, notice, *_ = tune_tab.preview(home, "en", dataset.id, READING, 0.2, 0.1, *changes)
+        rate, yaml, notice, *_ = planning.preview(home, "en", dataset.id, READING, 0.2, 0.1, *changes)
         assert "5e-5" in rate.info and notice == ""
         path = tmp_path / "recipe.yaml"
         path.write_text(yaml, encoding="utf-8")
@@ -101,18 +101,18 @@ class TestTune:
 
     def test_a_bad_value_is_said_in_words_and_nothing_starts(self, home: Home, dataset):
         inputs = (READING, 0.2, 0.1, *changed("training.learning_rate", "-1"))
-        notice, run, tabs = tune_tab.start(home, "zh", dataset.id, *inputs)
+        notice, run, tabs = planning.start(home, "zh", dataset.id, *inputs)
         assert "学习率" in notice and "必须大于" in notice
         assert run == tabs == gr.skip() and home.all_runs() == []
 
     def test_without_data_it_says_so(self, home: Home):
-        notice, _, _ = tune_tab.start(home, "en", "", "", 0.2, 0.1, *VALUES)
+        notice, _, _ = planning.start(home, "en", "", "", 0.2, 0.1, *VALUES)
         assert "No data is chosen" in notice
 
     def test_start_leads_to_the_log(self, home: Home, dataset, running, monkeypatch):
         started = []
         monkeypatch.setattr(jobs, "start_training", lambda made, where, way: started.append((made, where)) or running[0])
-        notice, run, tabs = tune_tab.start(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
+        notice, run, tabs = planning.start(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
         assert (notice, run, tabs.selected) == ("", running[0].id, "log")
         assert started[0][1] == home and started[0][0].strategy.name == "full"
 
@@ -127,7 +127,7 @@ class TestTune:
         ],
     )
     def test_each_strategy_shows_its_own_settings(self, home: Home, strategy, visible):
-        group, *own = tune_tab.preview(home, "en", "", "", 0.2, 0.1, *changed("strategy.name", strategy))[3:7]
+        group, *own = planning.preview(home, "en", "", "", 0.2, 0.1, *changed("strategy.name", strategy))[3:7]
         assert [group.visible, *(part["visible"] for part in own)] == visible
 
     @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ class TestTune:
         ],
     )
     def test_settings_of_language_models_are_shown_to_tasks_that_have_them(self, home: Home, task, seen):
-        group, *fields = tune_tab.preview(home, "en", "", json.dumps({"task": task}), 0.2, 0.1, *VALUES)[7 : 8 + len(tune_tab.LANGUAGE)]
+        group, *fields = planning.preview(home, "en", "", json.dumps({"task": task}), 0.2, 0.1, *VALUES)[7 : 8 + len(planning.LANGUAGE)]
         assert group.visible == bool(seen)
-        assert {name.partition(".")[2] for name, field in zip(tune_tab.LANGUAGE, fields, strict=True) if field["visible"]} == seen
+        assert {name.partition(".")[2] for name, field in zip(planning.LANGUAGE, fields, strict=True) if field["visible"]} == seen
 
     def test_a_reading_without_its_label_is_said_in_words(self, home: Home, dataset):
         reading = json.dumps({"task": "text-classification", "columns": {"text": COLUMNS[0]}})
-        notice = tune_tab.preview(home, "en", dataset.id, reading, 0.2, 0.1, *VALUES)[2]
+        notice = planning.preview(home, "en", dataset.id, reading, 0.2, 0.1, *VALUES)[2]
         assert "needs a column for: label" in notice
 
     def test_the_tab_says_what_will_be_learned_from(self, home: Home, dataset):
-        line, empty, view, *_ = tune_tab.show(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
+        line, empty, view, *_ = planning.show(home, "en", dataset.id, READING, 0.2, 0.1, *VALUES)
         assert "评论内容 → 情感标签" in line and not empty.visible and view.visible
-        line, empty, view, *_ = tune_tab.show(home, "en", "", "", 0.2, 0.1, *VALUES)
+        line, empty, view, *_ = planning.show(home, "en", "", "", 0.2, 0.1, *VALUES)
         assert empty.visible and not view.visible
 
 

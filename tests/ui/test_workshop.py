@@ -12,7 +12,7 @@ from ftui.core.augmentation import AUGMENT
 from ftui.core.home import Home
 from ftui.core.steps import CLEAN
 from ftui.data import intake
-from ftui.ui import data_tab, growing, sources, step_form, tune_tab, workshop
+from ftui.ui import data_tab, growing, planning, sources, step_form, workshop
 from tests.ui.conftest import reading_of
 from tests.ui.test_tabs import VALUES
 
@@ -104,7 +104,7 @@ class TestSteps:
         plan, _ = act(home, messy, "cure:duplicates")
         shown = data_tab.show(home, "en", messy.id)
         assert shown[6] == plan
-        made = tune_tab.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
+        made = planning.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
         assert [step.name for step in made.data.clean] == ["drop_duplicates"]
         sizes = data_tab.split_sizes(messy.path, READING, 0.2, 0.1, plan)
         assert sum(sizes.values()) == 41
@@ -141,7 +141,7 @@ class TestSources:
         *_, (data_id, notice, _) = sources.add_files(home, "zh", [str(path) for path in paths])
         assert "评论_测试集.csv" in notice and "my-dev.csv" in notice
         assert intake.open_dataset(home.dataset(data_id)).card()["name"] == "reviews.csv"
-        made = tune_tab.make_recipe(home, data_id, READING, (0.2, 0.1), tuple(VALUES)).data
+        made = planning.make_recipe(home, data_id, READING, (0.2, 0.1), tuple(VALUES)).data
         assert intake.open_dataset(Path(made.test_path)).card()["name"] == "评论_测试集.csv"
         plan = data_tab.show(home, "zh", data_id)[6]
         assert "leak_test" in workshop.inspect(home, "zh", data_id, READING, plan)[0]
@@ -184,7 +184,7 @@ class TestTrainingRows:
         assert "set:imbalance" not in inspect(home, dataset, plan)[0]
         _, _, balance, table = growing.show(home, "en", dataset.id, READING, 0.2, 0.1, plan)
         assert (balance.value, balance.visible) == ("oversample", True) and table.count("</span>274</td>") == 2 and table.count(">274</td>") == 3
-        made = tune_tab.make_recipe(home, dataset.id, READING, (0.2, 0.1), tuple(VALUES))
+        made = planning.make_recipe(home, dataset.id, READING, (0.2, 0.1), tuple(VALUES))
         assert made.data.balance == "oversample"
         assert workshop.plan_of(made) == plan
         assert growing.change_balance(home, "en", dataset.id, plan, "none") == "{}" == workshop.written(workshop.saved(dataset.path)["plan"])
@@ -199,7 +199,7 @@ class TestTrainingRows:
         assert "preview:0" in growing.show(home, "zh", messy.id, READING, 0.2, 0.1, plan)[1]
         (_, panel), *_ = growing.act(home, "zh", "preview:0", messy.id, READING, plan)
         assert panel.count("<mark class='new'>") >= 4
-        made = tune_tab.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
+        made = planning.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
         assert [step.name for step in made.data.augment] == ["random_swap"]
         assert workshop.plan_of(made) == workshop.written({"augment": [made.data.augment[0].model_dump(exclude_defaults=True) | {"name": "random_swap"}]})
         [(left, panel)] = growing.act(home, "zh", "remove:0", messy.id, READING, plan)
