@@ -148,13 +148,13 @@ def test_what_cannot_be_learned_from_is_refused(trained, teacher):
         assert caught.value.code == code
 
 
-def test_hidden_states_of_other_widths_are_refused():
+def test_hidden_states_of_other_widths_are_refused(tmp_path):
     teaching = distilling.Teaching([np.zeros((2, 2), np.float32)], np.array([0, 1, 2]), np.zeros((2, 5), np.float32))
     import transformers
 
     from tests.training.test_strategies import build
 
-    arguments = transformers.TrainingArguments(output_dir="unused", use_cpu=True, report_to="none", save_strategy="no")
+    arguments = transformers.TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none", save_strategy="no")
     with pytest.raises(UserError) as caught:
         distilling.Student(model=build("bert"), args=arguments, lengths=[1], teaching=teaching)
     assert caught.value.code == "distil_width"
