@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ftui import tasks
 from ftui.artifacts import exporting
 from ftui.core.errors import UserError
+from ftui.core.home import Home
 from ftui.core.steps import build_steps
 from ftui.data import cleaning
 
@@ -49,6 +50,7 @@ class Predictor:
         self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self.clean = build_steps(self.card.get("clean", []))  # texts are asked about as they were trained on
         self.device = device
+        self.home = Home(next((p.parent for p in folder.absolute().parents if p.name == "runs"), folder))  # a bundle has none
         self._run = load(folder, self.card, self.task, device)
         self._collate = self.task.collator(self.tokenizer)
         self._lock = threading.Lock()  # tokenizers and models are not promised to be thread-safe
@@ -57,8 +59,7 @@ class Predictor:
         self.writer = self._writer(self._run.model) if tasks.speaks(self.task) else None
 
     def answers(self, table: pa.Table, progress: Callable[[int], None] | None = None) -> list[dict]:
-        """What the task says of each row of the table, in order."""
-        table = cleaning.rewritten(table, self.clean)
+        """What the task says of each row of the table, in order; texts are read as they are."""
         if self.writer:
             self.writer.reference = self.base() if hasattr(self.task, "PAIRS") else None
             with self._lock:
@@ -88,15 +89,17 @@ class Predictor:
         return windows, outputs
 
     def predict(self, inputs: list[dict]) -> list[dict]:
-        """One answer for each input, in order; an input has a text for each of `inputs`."""
+        """One answer for each input, in order; an input has a text for each of `inputs`, which is cleaned first as those of
+        the training were."""
         import pyarrow as pa
 
         if not inputs:
             return []
         table = pa.table({role: [str(x.get(role) or "") for x in inputs] for role in self.inputs})
+        table = cleaning.rewritten(table, self.clean)
         if self.writer:
             with self._lock:
-                return self.task.asked(cleaning.rewritten(table, self.clean).to_pylist(), self.writer)
+                return self.task.asked(table.to_pylist(), self.writer)
         return self.answers(table)
 
     def base(self) -> Writer:
@@ -105,7 +108,7 @@ class Predictor:
 
         with self._lock:
             if self._base is None:
-                model = self.task.load_model(models.source(self.card["base"]), self.labels, dtype="float32")
+                model = self.task.load_model(models.source(self.home.base(self.card["base"])), self.labels, dtype="float32")
                 self._base = self._writer(model.to(self.device).eval())
             return self._base
 

@@ -97,7 +97,11 @@ class Writer:
 
         plain = messages[0]["role"] == templates.TEXT
         text = messages[0]["content"] if plain else templates.apply(self.tokenizer, templates.told(messages, self.settings.system), asking=True)
-        return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        if ids:
+            return ids
+        start = self.tokenizer.bos_token_id  # of a text that has not begun yet
+        return [self.tokenizer.eos_token_id if start is None else start]
 
     def source(self, text: str) -> list[int]:
         """The tokens that an encoder reads."""

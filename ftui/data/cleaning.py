@@ -28,6 +28,9 @@ class Outcome:
     dropped: np.ndarray
 
 
+OF_LABELS = ("contradictions", "merge_labels", "drop_rare_labels")
+
+
 def run(table: pa.Table, steps: Iterable[Part]) -> list[Outcome]:
     """The outcomes of all steps, in order. Raises UserError where a pattern of the user's takes too long."""
     outcomes: list[Outcome] = []
@@ -54,6 +57,8 @@ def apply(table: pa.Table, step: Part) -> Outcome:
     """One step. Rows whose text becomes empty are dropped with it."""
     if step.name in rewriting.NAMES:
         return _rewritten(table, step)
+    if step.name in OF_LABELS and LABEL not in table.column_names:
+        raise UserError("step_needs_labels", step=step.name)
     after = WHOLE[step.name](table, step)
     if isinstance(after, np.ndarray):
         return _kept(table, step, after)

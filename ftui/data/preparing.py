@@ -40,7 +40,8 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
     """The rows that a recipe's data section names, split so that each value of the role `stratify` has its share.
 
     Rows with an empty cell are dropped (`empty_text`, `empty_label` ...), rows of own validation and test files whose
-    label no training row has (`unknown_label`), and training rows that also stand in such a file (`leaked`).
+    label no training row has (`unknown_label`), training rows that also stand in such a file (`leaked`), and
+    validation rows that also stand in an own test file (`leaked_validation`).
     """
     whole, columns, dropped = usable(data.path, home, data.columns, roles)
     outcomes = cleaning.run(whole, data.clean)
@@ -53,16 +54,18 @@ def prepare(data: recipe.Data, home: Home, roles: tuple[str, ...], stratify: str
     splits = _split(whole, data, stratify, own, sum(dropped.values()), columns, resolve(data.path, home).table())
     for split, path in own.items():
         splits[split] = _own(split, path, home, columns, roles, splits["train"], dropped, data)
-        splits["train"] = _without_leaks(splits["train"], splits[split], dropped)
+        splits["train"] = _without_leaks(splits["train"], splits[split], dropped, "leaked")
+    if "test" in own:
+        splits["validation"] = _without_leaks(splits["validation"], splits["test"], dropped, "leaked_validation")
     return Prepared({split: splits[split] for split in SPLITS if len(splits[split])}, dict(+dropped), columns, cleaned)
 
 
-def _without_leaks(train: pa.Table, other: pa.Table, dropped: Counter[str]) -> pa.Table:
-    both = leaked(*(similar.keys(cleaning.texts(table)) for table in (train, other)))
+def _without_leaks(rows: pa.Table, other: pa.Table, dropped: Counter[str], reason: str) -> pa.Table:
+    both = leaked(*(similar.keys(cleaning.texts(table)) for table in (rows, other)))
     if both.all():
-        return train  # the same file twice: that is what was asked for
-    dropped["leaked"] += int(both.sum())
-    return train.filter(pa.array(~both))
+        return rows  # the same file twice: that is what was asked for
+    dropped[reason] += int(both.sum())
+    return rows.filter(pa.array(~both))
 
 
 def leaked(keys: list[str], others: list[str]) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,7 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
         report["splits"][name], predictions = score(predictor, splits[name], events)
         if name == "test" or "test" not in splits:
             began = time.monotonic()
-            simple = predictor.task.baseline(splits, name) or predictor.card.get("before")
+            simple = _beside(functools.partial(predictor.task.baseline, splits, name), events) or predictor.card.get("before")
             if simple:
                 report["baseline"] = {"seconds": round(time.monotonic() - began, 2), **simple, "split": name}
             if simple and "predicted" in simple:
@@ -47,7 +49,7 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
                 report["baseline"]["versus"] = comparing.paired(true, report["baseline"].pop("predicted"), said)
         tables.append(predictions.add_column(0, "split", [[name] * predictions.num_rows]))
         metrics |= {f"{name}_{k}": v for k, v in report["splits"][name]["metrics"].items()} if name == "test" else {}
-    probed = probing.probe(run, predictor, splits, events)
+    probed = _beside(functools.partial(probing.probe, run, predictor, splits, events), events)
     if probed:
         report["probe"] = probed
     if tables:
@@ -58,6 +60,16 @@ def evaluate_splits(run: Run, splits: dict[str, pa.Table], events: Writer, devic
         temporary.replace(run.predictions)
     write_json(run.report, report)
     return metrics
+
+
+def _beside(make: Callable[[], dict | None], events: Writer) -> dict | None:
+    """What a simple model makes of the same rows; None with a warning where they are nothing for it. The model that was
+    trained is there, and must not be lost for what only stands beside it."""
+    try:
+        return make()
+    except Exception as error:
+        events.log("baseline_left_out", level="warning", problem=" ".join(f"{type(error).__name__}: {error}".split())[:200])
+        return None
 
 
 def _decide(predictor: Predictor, run: Run, validation: pa.Table | None, events: Writer) -> None:

@@ -49,11 +49,12 @@ def labels(splits: dict[str, pa.Table]) -> list[str]:
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:
     """input_ids ... as `texts.encode` gives them, and labels: a list of 0.0 and 1.0, one for each label."""
     import datasets
+    import pyarrow as pa
 
-    columns = texts.encode(table, tokenizer, max_length)
+    columns: dict[str, Any] = texts.encode(table, tokenizer, max_length)
     if labels is not None:
         columns["labels"] = _marked(table, labels).tolist()
-    return datasets.Dataset.from_dict(columns)
+    return datasets.Dataset(pa.table(columns))
 
 
 def _marked(table: pa.Table, labels: list[str]) -> np.ndarray:

@@ -49,12 +49,13 @@ def _scale(labels: list[str]) -> tuple[float, float]:
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:
     """input_ids ... as `texts.encode` gives them, and labels: the numbers on the model's scale."""
     import datasets
+    import pyarrow as pa
 
-    columns = texts.encode(table, tokenizer, max_length)
+    columns: dict[str, Any] = texts.encode(table, tokenizer, max_length)
     if labels is not None:
         mean, deviation = _scale(labels)
         columns["labels"] = ((table["number"].to_numpy() - mean) / deviation).tolist()
-    return datasets.Dataset.from_dict(columns)
+    return datasets.Dataset(pa.table(columns))
 
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:

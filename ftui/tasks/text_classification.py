@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,8 @@ def check(splits: dict[str, pa.Table], columns: dict[str, str]) -> None:
 def labels(splits: dict[str, pa.Table]) -> list[str]:
     """All labels of all splits, sorted; numbers by their value."""
     names = {label for table in splits.values() for label in table["label"].to_pylist()}
-    if all(name.lstrip("-").isdecimal() for name in names):
-        return sorted(names, key=int)
+    if all(re.fullmatch(r"-?\d+", name) for name in names):
+        return sorted(names, key=lambda name: (int(name), name))  # 1 and 01 are two
     return sorted(names)
 
 
@@ -51,12 +52,13 @@ def counts(table: pa.Table) -> list[tuple[str, int]]:
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None) -> datasets.Dataset:
     """input_ids ... as `texts.encode` gives them, and labels: the numbers of the rows' labels."""
     import datasets
+    import pyarrow as pa
 
-    columns = texts.encode(table, tokenizer, max_length)
+    columns: dict[str, Any] = texts.encode(table, tokenizer, max_length)
     if labels is not None:
         index = {label: number for number, label in enumerate(labels)}
         columns["labels"] = [index[label] for label in table["label"].to_pylist()]
-    return datasets.Dataset.from_dict(columns)
+    return datasets.Dataset(pa.table(columns))
 
 
 def load_model(source: str, labels: list[str], config: Any = None, **options: Any) -> Any:

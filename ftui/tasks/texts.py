@@ -8,12 +8,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROLES = ("text", "text_pair")
+SLICE = 5000
 
 
-def encode(table: pa.Table, tokenizer: Any, max_length: int) -> dict[str, list]:
+def encode(table: pa.Table, tokenizer: Any, max_length: int) -> dict[str, pa.ChunkedArray]:
     """input_ids, attention_mask (and token_type_ids where the model has them) of each row; no padding yet. Of two texts the
-    longer one is cut first."""
-    return dict(tokenizer(*(table[role].to_pylist() for role in there(table)), truncation=True, max_length=max_length))
+    longer one is cut first. SLICE rows at a time, for as lists of Python they take ten times the memory of the columns."""
+    import pyarrow as pa
+
+    given, made = [table[role] for role in there(table)], {}
+    for start in range(0, len(table), SLICE):
+        some = (column.slice(start, SLICE).to_pylist() for column in given)
+        for name, rows in tokenizer(*some, truncation=True, max_length=max_length).items():
+            made.setdefault(name, []).append(pa.array(rows, pa.list_(pa.int32() if name == "input_ids" else pa.int8())))
+    return {name: pa.chunked_array(parts) for name, parts in made.items()}
 
 
 def there(table: pa.Table) -> list[str]:

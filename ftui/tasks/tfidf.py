@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 20_000  # to learn from: more would take minutes and change little
 FEATURES = 50_000
+WEIGHTS = 3_000_000  # features times labels: a fit takes 320 bytes for each
 
 
 def score(train: pa.Table, test: pa.Table) -> dict:
@@ -25,9 +26,9 @@ def score(train: pa.Table, test: pa.Table) -> dict:
     """
     from sklearn.linear_model import LogisticRegression
 
-    train = _sampled(train)
+    train = train.take(_chosen(train))
     labels = train["label"].to_pylist()
-    learned, asked = _features(train, test)
+    learned, asked = _features(train, test, max(1000, WEIGHTS // len(set(labels))))
     predicted = LogisticRegression(C=10, max_iter=300).fit(learned, labels).predict(asked).tolist()
     true = test["label"].to_pylist()
     most = Counter(labels).most_common(1)[0][0]
@@ -61,7 +62,7 @@ def ridge(train: pa.Table, test: pa.Table) -> np.ndarray:
     """(M,) numbers for the rows of `test`: a ridge regression from the rows of `train` (alpha 1)."""
     from sklearn.linear_model import Ridge
 
-    train = _sampled(train)
+    train = train.take(_chosen(train))
     learned, asked = _features(train, test)
     return Ridge().fit(learned, train["number"].to_numpy()).predict(asked)
 
@@ -72,19 +73,16 @@ def _chosen(train: pa.Table) -> np.ndarray:
     return rows if len(rows) <= MOST_ROWS else np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
 
 
-def _sampled(train: pa.Table) -> pa.Table:
-    return train.take(_chosen(train)) if train.num_rows > MOST_ROWS else train
-
-
-def _features(train: pa.Table, test: pa.Table) -> tuple:
-    """(features of the rows of `train`, those of `test`): character 1-2-grams where hanzi are common, else word 1-2-grams."""
+def _features(train: pa.Table, test: pa.Table, most: int = FEATURES) -> tuple:
+    """(features of the rows of `train`, those of `test`): character 1-2-grams where hanzi are common, else word 1-2-grams;
+    the most frequent of them, FEATURES at most."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     learned = texts.together(train)
     sample = "".join(learned[:500])
     hanzi = sum("\u4e00" <= c <= "\u9fff" for c in sample) > 0.2 * len(sample)
     words = {} if hanzi else {"token_pattern": r"(?u)\b\w+\b"}
-    features = TfidfVectorizer(analyzer="char" if hanzi else "word", ngram_range=(1, 2), max_features=FEATURES, **words)
+    features = TfidfVectorizer(analyzer="char" if hanzi else "word", ngram_range=(1, 2), max_features=min(most, FEATURES), **words)
     return features.fit_transform(learned), features.transform(texts.together(test))
 
 

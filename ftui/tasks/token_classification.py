@@ -133,7 +133,7 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
         for place, (start, end) in enumerate(offsets):
             if end <= start:
                 continue
-            inside = min(place, len(offsets) - place)
+            inside = min(place + 1, len(offsets) - place)
             if inside > tokens[row].get((start, end), (0,))[0]:
                 best = int(scores[place].argmax())
                 tokens[row][start, end] = (inside, labels[best], float(scores[place, best]))

@@ -52,7 +52,7 @@ def arguments(recipe: Recipe, plan: Plan, assembly: Assembly, learning_rate: flo
     model is in pieces."""
     settings, shards, device = recipe.training, assembly.shards, assembly.device
     evaluating = settings.eval_strategy if validated else "no"
-    return transformers.TrainingArguments(
+    made = transformers.TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=plan.epochs,
         max_steps=settings.max_steps if settings.max_steps > 0 else -1,
@@ -87,3 +87,5 @@ def arguments(recipe: Recipe, plan: Plan, assembly: Assembly, learning_rate: flo
         seed=settings.seed,
         label_names=["labels"],
     )
+    made._n_gpu = min(1, made.n_gpu)  # with more the Trainer would wrap the model in DataParallel; several are for torchrun
+    return made

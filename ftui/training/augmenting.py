@@ -32,11 +32,12 @@ MOST_TOKENS = 512
 TRANSLATED = 16  # texts at a time
 
 
-def maker(step: Part, base: str, device: str, events: Writer | None = None) -> augmenting.Batch:
-    """The function that a step with a model is. `base`: the recipe's model. Raises UserError."""
+def maker(step: Part, base: str, device: str, events: Writer | None = None, where: Callable[[str], str] = str) -> augmenting.Batch:
+    """The function that a step with a model is. `base`: the recipe's model; `where`: Home.base, for names of runs. Raises UserError."""
     if step.name == "masked_lm":
-        return _masked(step, step.model or base, device, events)
-    there, back = (_translator(name, prefix, device, events) for name, prefix in ((step.there, step.there_prefix), (step.back, step.back_prefix)))
+        return _masked(step, where(step.model or base), device, events)
+    directions = ((step.there, step.there_prefix), (step.back, step.back_prefix))
+    there, back = (_translator(where(name), prefix, device, events) for name, prefix in directions)
 
     def batch(texts: list[str], blocked: list[list[Span]], rng: np.random.Generator) -> list[list[Edit]]:
         import torch
@@ -158,7 +159,7 @@ def remembered(home: Home, step: Part, base: str, train: pa.Table, others: Seque
     """Where the rows lie that this step has made of these rows with this model."""
     mark = hashlib.sha256(json.dumps([step.model_dump(), seed]).encode())
     for name in models_of(step) or [base]:
-        folder = models.local(name)
+        folder = models.local(home.base(name))
         mark.update(f"{name} {max((p.stat().st_mtime for p in Path(folder).iterdir()), default=0) if folder else ''}".encode())
     for table in (train, *others):
         sink = pa.BufferOutputStream()

@@ -23,12 +23,14 @@ from ftui.core.errors import UserError
 from ftui.core.events import Writer
 from ftui.core.home import Home, Run
 from ftui.core.recipe import Distil, Recipe
-from ftui.data import annotating, preparing, values
+from ftui.data import annotating, cleaning, preparing, similar, values
 from ftui.training.trainer import GroupedTrainer
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
+
+    from ftui.training.rows import Rows
 
 PLACE = "teacher_row"  # the column that says which of the teacher's answers belongs to a row
 NOWHERE = -1e4  # a teacher's logit where there is no token
@@ -157,11 +159,12 @@ def mean_over_tokens(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (states * weights).sum(1) / weights.sum(1)
 
 
-def with_unlabelled(recipe: Recipe, home: Home, train: pa.Table, device: str, events: Writer) -> pa.Table:
-    """The training rows and below them the texts without labels, each with the label that the teacher gives it."""
+def with_unlabelled(recipe: Recipe, home: Home, given: Rows, device: str, events: Writer) -> pa.Table:
+    """The training rows and below them the texts without labels, cleaned alike, each with the label that the teacher gives it;
+    without those that also are validation or test rows."""
     import pyarrow as pa
 
-    section = recipe.distil
+    section, train = recipe.distil, given.learned
     if section is None or not section.unlabelled_path:
         return train
     dataset = preparing.resolve(section.unlabelled_path, home)
@@ -174,7 +177,13 @@ def with_unlabelled(recipe: Recipe, home: Home, train: pa.Table, device: str, ev
             for role, column in columns.items()
         }
     )
+    asked = cleaning.rewritten(asked, recipe.data.clean)
     asked = asked.filter([all(text and text.strip() for text in row.values()) for row in asked.to_pylist()])
+    scored = [key for name, table in given.splits.items() if name != "train" for key in similar.keys(cleaning.texts(table))]
+    leaked = preparing.leaked(similar.keys(cleaning.texts(asked)), scored)
+    if leaked.any():
+        events.log("unlabelled_leaked", level="warning", rows=int(leaked.sum()))
+        asked = asked.filter(pa.array(~leaked))
     said = predictor.answers(asked)
     if said and "label" not in said[0]:
         raise UserError("distil_unlabelled_task", task=recipe.task)

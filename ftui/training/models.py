@@ -144,7 +144,7 @@ def _short(error: BaseException) -> str:
 
 def max_length(wanted: int | str, longest: int, tokenizer: Any, config: Any) -> int:
     """Tokens kept of a text: as asked, or as long as the longest, within what the model can read."""
-    positions = getattr(config, "max_position_embeddings", None) or LONGEST
+    positions = getattr(config, "max_position_embeddings", None) or 10**9  # T5 counts distances
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):
         positions -= 2  # their positions begin after the padding index
     limit = min(positions, tokenizer.model_max_length or positions)

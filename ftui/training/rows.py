@@ -114,7 +114,7 @@ def _augmented(recipe: Recipe, splits: dict[str, pa.Table], home: Home, events: 
         folder = with_models.remembered(home, step, recipe.model, train, others, seed) if step.name in WITH_A_MODEL else None
         rows = with_models.recall(folder) if folder else None
         if rows is None:
-            maker = functools.partial(with_models.maker, base=recipe.model, device=models.device(recipe.device), events=events)
+            maker = functools.partial(with_models.maker, base=recipe.model, device=models.device(recipe.device), events=events, where=home.base)
             rows = augmenting.new_rows(train, step, others, seed, maker, tell)
             if folder:
                 with_models.remember(folder, rows)

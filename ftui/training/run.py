@@ -60,6 +60,7 @@ def _train(context: Context, recipe: recipes.Recipe) -> bool:
         encoding,
         features,
         language,
+        patience,
         preferring,
         pruning,
         rates,
@@ -91,7 +92,7 @@ def _train(context: Context, recipe: recipes.Recipe) -> bool:
 
     # tokens
     if distil:
-        given = dataclasses.replace(given, learned=distilling.with_unlabelled(recipe, run.home, given.learned, device, events))
+        given = dataclasses.replace(given, learned=distilling.with_unlabelled(recipe, run.home, given, device, events))
     tokens = encoding.encode(recipe, task, given, tokenizer, model.config, events)
     lengths, max_length, encoded = tokens.lengths, tokens.max_length, tokens.splits
     assembly.place(model, max_length)
@@ -172,7 +173,9 @@ def _train(context: Context, recipe: recipes.Recipe) -> bool:
     if speaks and not shards and ranks.first():
         before = language.before(trainer, task, given.splits, recipe.language, max_length, run.checkpoints, events, context.check)
     events.log("training_starts", steps=planned.steps, epochs=planned.epochs)
-    if planned.learns:
+    if checkpoint and not shards and patience.ended(checkpoint, settings.early_stopping_patience, planned.steps):
+        trainer.restore(checkpoint)  # what came after it was not done
+    elif planned.learns:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if ranks.highest(int(context.should_stop())):
         return False
@@ -220,9 +223,7 @@ def _callbacks(
     context: Context, recipe: recipes.Recipe, task: ModuleType, given: Rows, planned: Plan, model: Any, tokenizer: Any, max_length: int, shards: str
 ) -> list[Any]:  # fmt: skip
     """What is told of a training while it goes on, and what changes or ends it."""
-    from transformers import EarlyStoppingCallback
-
-    from ftui.training import language, thawing, timeline
+    from ftui.training import language, patience, thawing, timeline
     from ftui.training.trainer import Reporter
 
     events, settings = context.events, recipe.training
@@ -235,15 +236,15 @@ def _callbacks(
     if hasattr(task, "talk") and given.validated and recipe.language.samples != 0 and not shards:
         made.append(language.Samples(task, given.splits["validation"]["messages"].to_pylist(), tokenizer, recipe.language, max_length, events))
     if settings.early_stopping_patience and given.validated:
-        made.append(EarlyStoppingCallback(settings.early_stopping_patience))
+        made.append(patience.Patience(settings.early_stopping_patience))
     return made
 
 
 def _best(state: Any, recipe: recipes.Recipe, planned: Plan, validated: int, events: Writer) -> dict[str, Any]:
     """Which checkpoint has become the model: its step, and the metric and value by which it was chosen."""
-    patience, metric = recipe.training.early_stopping_patience, f"validation_{planned.best_by}"
-    if patience and state.global_step < state.max_steps:
-        events.log("stopped_early", step=state.global_step, patience=patience)
+    wait, metric = recipe.training.early_stopping_patience, f"validation_{planned.best_by}"
+    if wait and state.global_step < planned.steps:
+        events.log("stopped_early", step=state.global_step, patience=wait)
     step = int((state.best_model_checkpoint or f"-{state.global_step}").rpartition("-")[2])
     value = state.best_metric if planned.choosing else None
     if planned.choosing:

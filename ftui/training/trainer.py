@@ -7,9 +7,11 @@ import gc
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_pt_utils import find_batch_size
 
 from ftui.core.context import Stopped
@@ -22,6 +24,7 @@ from ftui.training.used_tokens import UsedTokens
 
 SAVE_EVERY = 120.0  # seconds: what a killed run can lose at most
 TELL_EVERY = 0.5
+CLOSING = 20.0  # seconds that a validation which was due may still take when the user stops the run
 GO_ON, SAVE, STOP = 0, 1, 2  # what a process may wish at the end of a step
 
 
@@ -72,6 +75,15 @@ class GroupedTrainer(Trainer):
         finally:
             if first:
                 gc.unfreeze()
+
+    def restore(self, checkpoint: Path) -> None:
+        """The state and the model that a training which had come to its end with this checkpoint leaves."""
+        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        best = self.state.best_model_checkpoint
+        if self.args.load_best_model_at_end and best and Path(best).is_dir():
+            self._load_best_model()
+        else:
+            self._load_from_checkpoint(str(checkpoint))
 
     def create_optimizer(self, model: Any = None) -> Any:
         if self.optimizer is None and self.shares is not None:
@@ -174,6 +186,7 @@ class Reporter(TrainerCallback):
         self.told = self.began = 0.0
         self.saved = time.monotonic()
         self.first = 0
+        self.asked: float | None = None  # since when a validation goes on that the user wants stopped
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.began, self.first = time.monotonic(), state.global_step
@@ -185,15 +198,23 @@ class Reporter(TrainerCallback):
             self.told = now
             self.tell(state)
         wish = ranks.highest(STOP if self.should_stop() else SAVE if now - self.saved > SAVE_EVERY else GO_ON)
+        if args.eval_strategy == "epoch" and _due(args, state):
+            return  # what is resumed from a checkpoint before the epoch's validation would do without it
         control.should_save |= wish >= SAVE
         control.should_training_stop |= wish == STOP
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        control.should_training_stop |= bool(ranks.highest(int(self.should_stop())))
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.saved = time.monotonic()
         self.events.log("checkpoint", step=state.global_step)
 
-    def on_prediction_step(self, *_: Any, **__: Any) -> None:
-        if ranks.highest(int(self.should_stop())):
+    def on_prediction_step(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        now = time.monotonic()
+        self.asked = (self.asked or now) if self.should_stop() else None
+        late = self.asked is not None and (now - self.asked > CLOSING or not _due(args, state))
+        if ranks.highest(int(late)):
             raise Stopped
 
     def on_log(
@@ -225,3 +246,12 @@ class Reporter(TrainerCallback):
             examples_per_second=round(done * self.rows_per_step / elapsed, 1) if done else None,
             eta=round(elapsed / done * (state.max_steps - state.global_step), 1) if done else None,
         )
+
+
+def _due(args: TrainingArguments, state: TrainerState) -> bool:
+    """Whether a validation belongs at this step, and not only to a training that is broken off here."""
+    if state.global_step >= state.max_steps:
+        return True
+    if args.eval_strategy == "steps":
+        return state.global_step % state.eval_steps == 0
+    return float(state.epoch or 0).is_integer()

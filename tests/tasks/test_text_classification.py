@@ -55,3 +55,12 @@ def test_answers_add_up_and_are_sorted():
     assert told[0]["label"] == "b"
     assert list(told[0]["scores"]) == ["b", "c", "a"]
     assert sum(told[0]["scores"].values()) == pytest.approx(1)
+
+
+def test_labels_are_in_one_order_whatever_they_are():
+    def order(*names: str) -> list[str]:
+        return task.labels({"train": pa.table({"label": list(names)})})
+
+    assert order("10", "-2", "9") == ["-2", "9", "10"]
+    assert order("1", "001", "01") == ["001", "01", "1"]  # numbers alike, but three labels
+    assert order("--1", "2", "10") == ["--1", "10", "2"]

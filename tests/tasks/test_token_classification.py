@@ -135,3 +135,11 @@ def test_an_entity_that_shares_a_word_with_the_one_before_begins_at_the_next_wor
     tokens = {(0, 5): (1, "B-PLACE", 1.0), (5, 9): (1, "B-ORG", 1.0), (9, 18): (1, "I-ORG", 1.0)}
     found = task._entities("Northgate Hospital", tokens)
     assert [(e["label"], e["text"]) for e in found] == [("PLACE", "Northgate"), ("ORG", "Hospital")]
+
+
+def test_the_first_token_of_a_model_without_a_first_special_one_is_tagged():
+    tokenizer = transformers.AutoTokenizer.from_pretrained(starter_models() / "starter-lm")
+    windows = task.encode(ROWS, tokenizer, 128, LABELS)
+    assert windows["offsets"][0][0] == [0, 1]
+    found = task.answers(ROWS, windows, sure(windows), LABELS)
+    assert [(e["start"], e["end"]) for e in found[0]["entities"]] == [(0, 3), (5, 7)]

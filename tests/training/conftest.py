@@ -57,4 +57,5 @@ def train_here(recipe_for: Callable[..., dict], tmp_path: Path) -> Callable[...,
         finished = train(Here(job, {}, ev.Writer(job.events, 1), stop_at))
         return Trained(run, finished, ev.read(job.events)[0])
 
+    start.home = tmp_path / "home"  # type: ignore[attr-defined]
     return start

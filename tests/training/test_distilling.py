@@ -98,7 +98,7 @@ def test_every_setting_changes_the_result(student_here, tmp_path):
         assert not torch.allclose(head(**changed), plain, atol=1e-6), changed
     path = write_csv(tmp_path / "more.csv", [(text, "") for text, _ in reviews(40, seed=7)])
     done = student_here(unlabelled_path=str(path), training={"max_steps": 3})
-    assert done.logged("unlabelled") == [{"rows": 40}]
+    assert done.logged("unlabelled") == [{"rows": 40}] and not done.logged("unlabelled_leaked")
     assert not torch.allclose(done.weights()["classifier.weight"], plain, atol=1e-6)
 
 

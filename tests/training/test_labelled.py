@@ -129,6 +129,20 @@ def test_it_is_asked_as_it_was_taught(talker):
     assert first != second and first == list(predictor.writer.stream(prompt, Sampling(2.0, seed=1)).pieces)
 
 
+def test_before_the_first_token_something_can_be_written(talker):
+    predictor = Predictor(talker[0].model)
+    given, rest = predictor.task.prompt([{"role": "text", "content": "。"}])
+    assert given[0]["content"] == "" and rest == "。"
+    assert len(predictor.writer.write([predictor.writer.prompt(given)])) == 1
+
+
+def test_a_base_may_be_another_run(talker):
+    predictor = Predictor(talker[0].model)
+    predictor.card["base"] = f"run:{talker[0].id}"
+    weights = predictor.base().model.state_dict()
+    assert all(torch.equal(weights[name], weight) for name, weight in predictor.writer.model.state_dict().items())
+
+
 def test_whoever_stops_listening_ends_the_writing(talker):
     predictor = Predictor(talker[0].model)
     stream = predictor.base().stream([5, 6, 7], Sampling(max_new_tokens=60, temperature=1.0, seed=0))

@@ -1,5 +1,6 @@
 """The rows that are learned from: the train split, grown as the recipe says."""
 
+import shutil
 from collections import Counter
 
 import pyarrow as pa
@@ -104,6 +105,14 @@ def test_a_model_puts_words_in(masked, tmp_path) -> None:
     assert other != made
     with pytest.raises(Stopped):
         grown(recipe, REVIEWS, Home(tmp_path / "another"), stop)
+
+
+def test_the_model_of_a_run_puts_words_in(masked, tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    run = home.new_run()
+    shutil.copytree(masked, run.model)
+    recipe = build(data={"augment": [{"name": "masked_lm", "share": 1.0}]}).model_copy(update={"model": f"run:{run.id}", "device": "cpu"})
+    assert grown(recipe, REVIEWS, home)[0]
 
 
 def test_entities_are_not_masked(masked, tmp_path) -> None:
