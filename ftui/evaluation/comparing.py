@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ftui.tasks.resampling import RESAMPLES, ends, f1_and_accuracy
+from ftui.tasks.resampling import RESAMPLES, drawn, ends, f1_and_accuracy
 
 
 def compare(first: Path, second: Path, split: str = "test", task: str = "text-classification") -> dict:
@@ -88,9 +88,7 @@ def apart(name: str, first: np.ndarray, second: np.ndarray, finish: Callable) ->
 
 def _added(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums over the rows of (N, K) parts: (1, K) of all rows, (RESAMPLES, K) of rows drawn with replacement."""
-    rows, rng = len(parts), np.random.default_rng(0)
-    drawn = [rng.multinomial(rows, np.full(rows, 1 / rows), size=100) @ parts for _ in range(RESAMPLES // 100)]
-    return parts.sum(0, keepdims=True), np.concatenate(drawn)
+    return parts.sum(0, keepdims=True), drawn(parts)
 
 
 def summed(name: str, first: np.ndarray, second: np.ndarray) -> dict:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 
 import numpy as np
 
-from ftui.tasks.resampling import RESAMPLES, ends
+from ftui.tasks.resampling import drawn, ends
+from ftui.tasks.texts import PIECES
 
 LENGTHS = (3, 8, 16, 32)  # characters, or words where they have blanks between: upper ends of the groups
-
-_HANZI = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_PIECES = re.compile(rf"[{_HANZI}]|(?:(?![{_HANZI}])[^\W_])+")
 _ARTICLES = {"a", "an", "the"}
 
 
@@ -26,7 +23,7 @@ def pieces(answer: str) -> list[str]:
     (['eiffel', 'tower', '1889'], ['在', '北', '京', '大', '学'])
     """
     plain = unicodedata.normalize("NFKC", answer).lower()
-    return [piece for piece in _PIECES.findall(plain) if piece not in _ARTICLES]
+    return [piece for piece in PIECES.findall(plain) if piece not in _ARTICLES]
 
 
 def scores(references: list[str], answer: str) -> tuple[float, float]:
@@ -77,6 +74,5 @@ def _interval(found: np.ndarray) -> dict[str, list[float]]:
     """Bootstrap intervals: questions drawn with replacement."""
     if not len(found):
         return {}
-    rng = np.random.default_rng(0)
-    drawn = np.stack([found[rng.integers(len(found), size=len(found))].mean(0) for _ in range(RESAMPLES)])
-    return {"exact_match": ends(drawn[:, 0]), "f1": ends(drawn[:, 1])}
+    exact, f1 = drawn(found).T / len(found)
+    return {"exact_match": ends(exact), "f1": ends(f1)}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ftui.tasks.resampling import RESAMPLES, ends
+from ftui.tasks.resampling import drawn, ends
 
 KINDS = ("right", "boundary", "type", "boundary_and_type", "missed", "spurious")
 
@@ -79,9 +79,7 @@ def _interval(counts: np.ndarray) -> dict[str, list[float]]:
     """Bootstrap interval of F1: rows drawn with replacement."""
     if not len(counts):
         return {}
-    kinds, times = np.unique(counts, axis=0, return_counts=True)
-    drawn = np.random.default_rng(0).multinomial(times.sum(), times / times.sum(), size=RESAMPLES) @ kinds
-    return {"f1": ends(_scores(*drawn.T)[2])}
+    return {"f1": ends(_scores(*drawn(counts).T)[2])}
 
 
 def _per_class(true: list[list[dict]], predicted: list[list[dict]]) -> list[dict]:

@@ -9,8 +9,7 @@ from typing import Any
 import datasets
 import evaluate
 
-HANZI = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_PIECES = re.compile(rf"[{HANZI}]|(?:(?![{HANZI}])[^\W_])+")
+from ftui.tasks.texts import HANZI, PIECES
 
 
 class Classification(evaluate.Metric):
@@ -75,7 +74,7 @@ class _Pieces:
     """A tokenizer for rouge-score: words in small letters, hanzi singly."""
 
     def tokenize(self, text: str) -> list[str]:
-        return _PIECES.findall(text.lower())
+        return PIECES.findall(text.lower())
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ftui.tasks.resampling import RESAMPLES, ends
+from ftui.tasks.resampling import drawn, ends
 
 THRESHOLDS = np.round(np.arange(0.05, 0.951, 0.05), 2)
 
@@ -79,7 +79,6 @@ def _interval(said: np.ndarray, references: np.ndarray) -> dict[str, list[float]
     if not len(references):
         return {}
     counts = np.stack([(said & references).sum(1), said.sum(1) + references.sum(1), (said == references).all(1)], 1)
-    kinds, times = np.unique(counts, axis=0, return_counts=True)
-    drawn = np.random.default_rng(0).multinomial(times.sum(), times / times.sum(), size=RESAMPLES) @ kinds
-    f1 = np.divide(2 * drawn[:, 0], drawn[:, 1], out=np.zeros(len(drawn)), where=drawn[:, 1] > 0)
-    return {"f1_micro": ends(f1), "subset_accuracy": ends(drawn[:, 2] / times.sum())}
+    hits, both, right = drawn(counts).T
+    f1 = np.divide(2 * hits, both, out=np.zeros(len(hits)), where=both > 0)
+    return {"f1_micro": ends(f1), "subset_accuracy": ends(right / len(counts))}

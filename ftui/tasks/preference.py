@@ -157,8 +157,8 @@ def report(table: pa.Table, found: list[dict], labels: list[str]) -> dict:
     if found[0]["rewards"]:
         margins = np.array([better - worse for better, worse in (row["rewards"] for row in found)])
         kept |= {"reward_accuracy": float((margins > 0).mean()), "reward_margin": float(margins.mean())}
-        drawn = margins[np.random.default_rng(0).integers(len(margins), size=(resampling.RESAMPLES, len(margins)))]
-        made["interval"] |= {"reward_accuracy": resampling.ends((drawn > 0).mean(1)), "reward_margin": resampling.ends(drawn.mean(1))}
+        right, gained = resampling.drawn(np.stack([margins > 0, margins], axis=1)).T / len(margins)
+        made["interval"] |= {"reward_accuracy": resampling.ends(right), "reward_margin": resampling.ends(gained)}
         counts, edges = np.histogram(margins, bins=BINS)
         made["margins"] = {"edges": edges.tolist(), "counts": counts.tolist()}
     return made

@@ -40,6 +40,13 @@ def f1_and_accuracy(counts: np.ndarray, true: np.ndarray, predicted: np.ndarray,
     return f1.sum(1) / np.maximum((both > 0).sum(1), 1), counts @ right / counts.sum(1)
 
 
+def drawn(parts: np.ndarray) -> np.ndarray:
+    """(RESAMPLES, K) sums over rows that are drawn with replacement from the N of (N, K) parts, a hundred draws at a time."""
+    kinds, times = np.unique(parts, axis=0, return_counts=True)
+    rng, rows = np.random.default_rng(0), times.sum()
+    return np.concatenate([rng.multinomial(rows, times / rows, size=100) @ kinds for _ in range(RESAMPLES // 100)])
+
+
 def ends(values: np.ndarray) -> list[float]:
     """[low, high] of the middle LEVEL of the values."""
     tail = (1 - LEVEL) / 2

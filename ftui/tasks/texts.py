@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 ROLES = ("text", "text_pair")
 SLICE = 5000
+HANZI = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
+PIECES = re.compile(rf"[{HANZI}]|(?:(?![{HANZI}])[^\W_])+")  # hanzi singly, else words
 
 
 def encode(table: pa.Table, tokenizer: Any, max_length: int) -> dict[str, pa.ChunkedArray]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftui.tasks.resampling import RESAMPLES, ends
+from ftui.tasks.resampling import drawn, ends
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,9 +60,8 @@ def _interval(lost: np.ndarray, tokens: np.ndarray) -> dict[str, list[float]]:
     """Bootstrap interval of the perplexity: rows drawn with replacement."""
     if len(lost) < 2:
         return {}
-    rng = np.random.default_rng(0)
-    drawn = [rng.integers(len(lost), size=len(lost)) for _ in range(RESAMPLES)]
-    return {"perplexity": ends(np.array([exponential(_mean(lost[rows], tokens[rows])) for rows in drawn]))}
+    losses, counts = drawn(np.stack([lost, tokens], axis=1)).T
+    return {"perplexity": ends(np.array([exponential(loss) for loss in losses / np.maximum(counts, 1)]))}
 
 
 def _by_turn(found: list[dict]) -> list[dict]:

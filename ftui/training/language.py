@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +16,12 @@ from ftui.artifacts import writing
 from ftui.core.events import Writer
 from ftui.core.home import write_json
 from ftui.core.recipe import Language
+from ftui.tasks import writing_report
 from ftui.training import labelled
 from ftui.training.trainer import GroupedTrainer
 
 SHOWN = 80  # characters of a question in the log
 LONGEST_SAMPLE = 48  # tokens that are written for the log
-LARGEST = 700.0  # whose exponential is still a number
 
 
 class LanguageTrainer(GroupedTrainer):
@@ -54,7 +53,7 @@ class LanguageTrainer(GroupedTrainer):
             self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
         total, count = self.accelerator.gather(sums[None]).sum(0).tolist()
         loss = total / max(count, 1)
-        metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_perplexity": math.exp(min(loss, LARGEST))}
+        metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_perplexity": writing_report.exponential(loss)}
         return EvalLoopOutput(predictions=None, label_ids=None, metrics=metrics, num_samples=len(dataloader.dataset))
 
     def _head(self, model: Any) -> Any:
