@@ -187,14 +187,14 @@ def remember(folder: Path, rows: pa.Table) -> None:
 
 
 def preview(asked: dict) -> dict:
-    """{"step", "base", "device", "seed", "texts", "blocked"} -> {"texts": what becomes of each}, or {"error"}."""
+    """{"step", "base", "home", "device", "seed", "texts", "blocked"} -> {"texts": what becomes of each}, or {"error"}."""
     from pydantic import TypeAdapter
 
     from ftui.data.rewriting import edited
 
     try:
         step = TypeAdapter(Augment).validate_python(asked["step"])
-        batch = maker(step, asked["base"], models.device(asked["device"]))
+        batch = maker(step, asked["base"], models.device(asked["device"]), where=Home(Path(asked["home"])).base)
         rng = np.random.default_rng(asked["seed"])
         blocked = [[tuple(place) for place in row] for row in asked["blocked"]]
         edits = batch(asked["texts"], blocked, rng)

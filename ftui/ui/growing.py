@@ -189,7 +189,8 @@ def preview(folder: Path, reading: str, plan: str, step: Part, lang: str) -> str
     marked = now.table.column("spans").take(chosen).to_pylist() if "spans" in now.table.column_names and before else [[]] * len(before)
     blocked = [[(span["start"], span["end"]) for span in row] for row in marked]
     if step.name in WITH_A_MODEL:
-        after = previews.augmented({"step": step.model_dump(), "base": "starter-encoder", "device": "auto", "seed": 42, "texts": before, "blocked": blocked})
+        asked = {"step": step.model_dump(), "base": "starter-encoder", "home": str(folder.parents[1]), "device": "auto", "seed": 42}
+        after = previews.augmented({**asked, "texts": before, "blocked": blocked})
     else:
         edits = augmenting.quick(step)(before, blocked, np.random.default_rng(42))
         after = [edited(one, changes) for one, changes in zip(before, edits, strict=True)]

@@ -147,8 +147,8 @@ def test_a_model_of_another_kind_is_told_in_a_sentence(toy_model, masked, transl
         assert caught.value.code == "augment_model_unfit" and str(unfit) in caught.value.message("zh")
 
 
-def test_a_preview_is_what_the_model_would_do(masked) -> None:
-    asked = {"step": {"name": "masked_lm"}, "base": str(masked), "device": "cpu", "seed": 3, "texts": ["the thing was great"], "blocked": [[]]}
+def test_a_preview_is_what_the_model_would_do(masked, tmp_path) -> None:
+    asked = {"step": {"name": "masked_lm"}, "base": str(masked), "home": str(tmp_path), "device": "cpu", "seed": 3, "texts": ["the thing was great"], "blocked": [[]]}
     text = augmenting.preview(asked)["texts"][0].split()
     assert len(text) == 4 and text != "the thing was great".split()
     assert augmenting.preview({**asked, "base": "starter-none"})["error"]["code"] == "starter_unknown"
