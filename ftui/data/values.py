@@ -120,12 +120,12 @@ def unique_names(names: Iterable[object]) -> list[str]:
     >>> unique_names(["text", "", "text", None])
     ['text', 'column_2', 'text_2', 'column_4']
     """
-    found: list[str] = []
+    found: dict[str, int] = {}  # each name, and the number up to which it has been given out
     for number, name in enumerate(names, 1):
         base = " ".join((text_of(name) or "").replace("\x00", " ").split()) or f"column_{number}"
-        unique, count = base, 1
+        unique = base
         while unique in found:
-            count += 1
-            unique = f"{base}_{count}"
-        found.append(unique)
-    return found
+            found[base] += 1
+            unique = f"{base}_{found[base]}"
+        found[unique] = 1
+    return list(found)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ftui.data import delimited, grids
+from ftui.data import delimited, grids, values
 
 
 def columns(dataset) -> list[str]:
@@ -125,6 +125,28 @@ def test_files_without_a_header(load, rows: list[tuple]) -> None:
     assert columns(dataset) == ["column_1", "column_2"]
     assert cells(dataset) == rows
     assert [note["code"] for note in dataset.card()["notes"]] == ["note_no_header"]
+
+
+def plainly_unique(names: list[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        unique, count = name, 1
+        while unique in found:
+            count += 1
+            unique = f"{name}_{count}"
+        found.append(unique)
+    return found
+
+
+def test_repeated_names_get_the_next_free_number() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        names = rng.choices(["a", "a_2", "a_2_2", "a_3", "b", "b_2"], k=rng.randrange(30))
+        assert values.unique_names(names) == plainly_unique(names)
+
+
+def test_a_name_repeated_very_often() -> None:
+    assert values.unique_names(["a"] * 100_000)[-1] == "a_100000"  # counted from 2 each time: for hours
 
 
 def test_one_column(load) -> None:
