@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 DELIMITERS = ",\t;|"
 SAMPLE_RECORDS = 200
@@ -17,6 +18,8 @@ _END = "\x00\x01end\x02\x00"
 _DECLARED = re.compile(r"sep=([^\w\s]|\t)\r?\n")
 _ENOUGH_LINES = 50
 _FAR = 1000
+_AGAIN = 10  # so many times what was read may be read again because of stray quotes,
+_AGAIN_ANYWAY = 10_000_000  # and so many characters in any case
 
 
 @dataclass(frozen=True)
@@ -113,16 +116,19 @@ def records(lines: Iterable[str], dialect: Dialect, on_stray_quote: Callable[[],
     A stray quote at the beginning of a cell would swallow what follows it, up to the next quote or the end of the file.
     It shows when the file ends within a cell, or when in a file with equally many delimiters in each line a record
     takes up several such lines. Then the first of its lines is read with quotes as plain characters, the others as if
-    that one had not been, and `on_stray_quote` is told.
+    that one had not been, and `on_stray_quote` is told. Where that happens so often that it would never end, quotes mean
+    nothing from there on.
     """
-    rest = iter(lines)
+    seen = _Counted(lines)
+    rest = iter(seen)
     if dialect.declared:
         next(rest)
     if not dialect.quoted:
         yield from filter(None, _parse(rest, dialect.delimiter, quoted=False))
         return
     again: list[str] = []  # lines to be read again, the next one last
-    while True:
+    characters = 0  # that were read again
+    while characters <= _AGAIN * seen.characters + _AGAIN_ANYWAY:
         held: list[str] = []  # the lines of the record that is being read
         for record in _parse(_feed(rest, again, held, dialect), dialect.delimiter, quoted=True):
             if record == [_END]:
@@ -135,6 +141,20 @@ def records(lines: Iterable[str], dialect: Dialect, on_stray_quote: Callable[[],
         on_stray_quote()
         yield from _parse(held[:1], dialect.delimiter, quoted=False)
         again.extend(line for line in reversed(held[1:]) if line != _END)
+        characters += sum(map(len, held[1:]))
+    yield from filter(None, _parse(chain(reversed(again), rest), dialect.delimiter, quoted=False))
+
+
+class _Counted:
+    """Lines, and how many characters there were in those that were read."""
+
+    def __init__(self, lines: Iterable[str]):
+        self.lines, self.characters = lines, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            self.characters += len(line)
+            yield line
 
 
 def _feed(rest: Iterator[str], again: list[str], held: list[str], dialect: Dialect) -> Iterator[str]:

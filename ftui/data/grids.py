@@ -41,9 +41,9 @@ class Header:
     rows: int
 
 
-def batches(rows: Iterable[list], report: Report, texts: bool, prose: bool = False) -> Iterator[pa.RecordBatch]:
-    """Arrow batches of rows of cells (None or "" where empty). `texts`: all cells are strings. `prose`: the file has no
-    columns at all, so that only a well-known name in its first line is a header.
+def batches(rows: Iterable[list], report: Report, name: str, texts: bool, prose: bool = False) -> Iterator[pa.RecordBatch]:
+    """Arrow batches of rows of cells (None or "" where empty) of the file `name`. `texts`: all cells are strings.
+    `prose`: the file has no columns at all, so that only a well-known name in its first line is a header.
 
     Short rows are filled with nulls; of longer rows empty cells at the end are cut off, other rows are left out and
     counted: what is too much cannot be told from what belongs there. Rows without any value are passed over.
@@ -52,7 +52,7 @@ def batches(rows: Iterable[list], report: Report, texts: bool, prose: bool = Fal
     sample = list(islice(rows, SAMPLE_ROWS + 1))
     if not sample:
         return
-    found = header(sample, prose)
+    found = header(sample, name, prose)
     if not found.rows and not prose:
         report.notes["note_no_header"] = {}
     body = _even(chain(sample[found.rows :], rows), len(found.names), found.rows + 1, report)
@@ -77,19 +77,21 @@ def _even(rows: Iterable[list], width: int, first: int, report: Report) -> Itera
 
 
 def _parts(rows: Iterable[list], texts: bool) -> Iterator[list[list]]:
-    """Lists of at most BATCH_ROWS rows and, of texts, about BATCH_CHARACTERS characters (a sheet's cells are small)."""
-    part, characters = [], 0
+    """Lists of at most BATCH_ROWS rows, values.MOST_CELLS cells and about BATCH_CHARACTERS characters."""
+    part: list[list] = []
+    characters = 0
     for row in rows:
         part.append(row)
-        characters += sum(map(len, row)) if texts else 0
-        if len(part) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
+        characters += sum(map(len, row if texts else (cell for cell in row if isinstance(cell, str))))
+        full = len(part) >= BATCH_ROWS or len(part) * len(row) >= values.MOST_CELLS
+        if full or characters >= BATCH_CHARACTERS:
             yield part
             part, characters = [], 0
     if part:
         yield part
 
 
-def header(sample: list[list], prose: bool = False) -> Header:
+def header(sample: list[list], name: str, prose: bool = False) -> Header:
     """The column names: the first of these rows, or column_1, column_2 ... if it is a row of data like the others."""
     rows = [_trimmed(row) for row in sample]
     usual = Counter(len(row) for row in rows if row).most_common(1)
@@ -99,6 +101,7 @@ def header(sample: list[list], prose: bool = False) -> Header:
         titles += 1
     first, body = rows[titles], rows[titles + 1 :]
     width = max(len(first), usual)
+    values.check_columns(width, name)
     if not (roles.is_name(first[0] if first else "") if prose else _is_header(first, body)):
         return Header(values.unique_names([""] * width), titles)
     if width == len(sample[titles]) + 1 and _are_row_names(body, width):

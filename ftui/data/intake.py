@@ -103,7 +103,7 @@ def _publish(source: Path, dataset: Dataset, name: str, progress: Progress | Non
     file = reading.recognise(source, name)
     read = reading.read(file)
     with _replaced(dataset) as folder:
-        rows, schema = _write(read.batches, read.uniform, folder / "data.arrow", progress)
+        rows, schema = _write(read.batches, read.uniform, folder / "data.arrow", progress, file)
         if not rows:
             raise UserError("file_no_rows", name=name)
         shutil.copyfile(source, folder / f"source{file.suffix}")
@@ -185,24 +185,27 @@ def _digest(path: Path) -> str:
 
 
 def _write(
-    batches: Iterator[pa.RecordBatch], uniform: bool, path: Path, progress: Progress | None
+    batches: Iterator[pa.RecordBatch], uniform: bool, path: Path, progress: Progress | None, file: reading.Recognised | None = None
 ) -> tuple[int, pa.Schema]:
-    """Stream batches into an Arrow file; returns the number of rows and the schema.
+    """Stream batches, of a file if it is one, into an Arrow file; returns the number of rows and the schema.
 
     Where types show only as the file is read, batches wait in a spool beside it until the types of all are known.
     """
     counted = _counted(batches, progress)
     if uniform:
-        return _write_file(counted, None, path)
+        return _write_file(_measured(counted, file), None, path)
     spool = path.with_name("spool")
     schema = None
     with pa.OSFile(str(spool), "wb") as sink:
-        for batch in counted:
+        for batch in _measured(counted, file):
             schema = values.common_schema(schema, batch.schema)
+            if file:
+                values.check_columns(len(schema), file.name)
             with pa.ipc.new_stream(sink, batch.schema) as writer:
                 writer.write_batch(batch)
     schema = values.settled(schema or pa.schema([]))
-    written = _write_file((values.fit(batch, schema) for batch in _spooled(spool)), schema, path)
+    fitted = (values.fit(batch, schema) for batch in _spooled(spool))
+    written = _write_file(_measured(fitted, file), schema, path)
     spool.unlink()
     return written
 
@@ -213,6 +216,16 @@ def _counted(batches: Iterator[pa.RecordBatch], progress: Progress | None) -> It
         rows += len(batch)
         if progress:
             progress(rows)
+        yield batch
+
+
+def _measured(batches: Iterator[pa.RecordBatch], file: reading.Recognised | None) -> Iterator[pa.RecordBatch]:
+    """The batches as long as they are not absurdly large for this file."""
+    size = 0
+    for batch in batches:
+        size += batch.nbytes
+        if file:
+            file.check_written(size)
         yield batch
 
 

@@ -12,23 +12,29 @@ BATCH_ROWS = 16_384
 BATCH_CHARACTERS = 16_000_000
 
 
-def batches(objects: Iterable[tuple[dict, int]]) -> Iterator[pa.RecordBatch]:
-    """Arrow batches of objects, each with its size in characters; a batch has the columns and types of its own rows."""
-    part, characters = [], 0
+def batches(objects: Iterable[tuple[dict, int]], name: str) -> Iterator[pa.RecordBatch]:
+    """Arrow batches of objects of the file `name`, each with its size in characters; a batch has the columns and types of
+    its own rows."""
+    part: list[dict] = []
+    names: dict[str, None] = {}
+    characters = 0
     for record, size in objects:
         part.append(record)
+        names |= dict.fromkeys(record)
+        values.check_columns(len(names), name)
         characters += size
-        if len(part) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield _batch(part)
-            part, characters = [], 0
+        full = len(part) >= BATCH_ROWS or len(part) * len(names) >= values.MOST_CELLS
+        if full or characters >= BATCH_CHARACTERS:
+            yield _batch(part, names)
+            part, names, characters = [], {}, 0
     if part:
-        yield _batch(part)
+        yield _batch(part, names)
 
 
-def _batch(part: list[dict]) -> pa.RecordBatch:
-    names = dict.fromkeys(key for record in part for key in record)
+def _batch(part: list[dict], names: dict[str, None]) -> pa.RecordBatch:
+    most = values.MOST_NESTED // max(1, len(names))
     return pa.RecordBatch.from_arrays(
-        [values.array([record.get(name) for record in part]) for name in names], list(names)
+        [values.array([record.get(name) for record in part], most) for name in names], list(names)
     )
 
 

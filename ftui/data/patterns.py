@@ -2,12 +2,14 @@
 
 import html
 import re
+from collections.abc import Iterator
 
 BLOCKS = "br|p|div|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|hr|blockquote|section|article|option|dd|dt|dl|pre"
 INLINES = (
     "a|abbr|b|big|body|center|code|em|font|form|head|header|footer|html|i|iframe|img|input|label|link|mark|meta|nav|s|"
     "script|select|small|span|strike|strong|style|sub|sup|svg|textarea|title|tt|u|video|audio|button"
 )
+OPENING = re.compile(r"<(script|style)\b[^<>]{0,1000}>|<!--", re.I)
 SCRIPT = re.compile(r"<(script|style)\b[^<>]{0,1000}>.*?</\1\s*>|<!--.*?-->", re.I | re.S)
 BLOCK = re.compile(rf"</?(?:{BLOCKS})(?:\s[^<>]{{0,1000}})?/?>", re.I)
 INLINE = re.compile(rf"</?(?:{INLINES})(?:\s[^<>]{{0,1000}})?/?>", re.I)
@@ -27,7 +29,6 @@ PHONE = re.compile(
 MANY_DIGITS = re.compile(r"\+|\d(?:\D{0,2}\d){9}")  # every phone number has one of these in it
 LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 INVISIBLE = re.compile("[\u200b\u2060\ufeff]+")
-ENDS = re.compile(r"\A\s+|\s+\Z")
 SPACES = re.compile(r"\s{2,}|[^\S ]")
 
 HANZI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -48,3 +49,35 @@ def has_markup(text: str) -> bool:
     if "<" in text and (BLOCK.search(text) or INLINE.search(text) or "<!--" in text):
         return True
     return "&" in text and any(html.unescape(entity) != entity for entity in ENTITY.findall(text))
+
+
+def scripts(text: str) -> Iterator[tuple[int, int]]:
+    """What SCRIPT finds, in a time that is linear: once one opening has no end, later ones of its kind have none either.
+
+    >>> list(scripts("<!-- a --><style>b</style><!-- c"))
+    [(0, 10), (10, 26)]
+    """
+    place, endless = 0, set[str]()
+    for opening in OPENING.finditer(text):
+        kind = (opening[1] or "").lower()
+        if opening.start() < place or kind in endless:
+            continue
+        if found := SCRIPT.match(text, opening.start()):
+            place = found.end()
+            yield found.span()
+        else:
+            endless.add(kind)
+
+
+def ends(text: str) -> Iterator[tuple[int, int]]:
+    r"""White space at both ends, which `\A\s+|\s+\Z` would look for from each space on.
+
+    >>> list(ends(" a  ")), list(ends("  "))
+    ([(0, 1), (2, 4)], [(0, 2)])
+    """
+    start = len(text) - len(text.lstrip())
+    end = max(start, len(text.rstrip()))
+    if start:
+        yield 0, start
+    if end < len(text):
+        yield end, len(text)

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import BinaryIO, TextIO
 import pyarrow as pa
 
 from ftui.core.errors import UserError
-from ftui.data import conll, delimited, encodings, grids, objects, values
+from ftui.data import conll, delimited, encodings, grids, objects, parquet
 from ftui.data.grids import Report
 
 # The formats and the endings that suggest them.
@@ -28,6 +28,8 @@ SUFFIXES = {
 }  # fmt: skip
 _PREFERRED = {"tsv": "\t", "txt": "\t"}
 _HEAD = 1 << 16
+_LAST_ROW = 1_048_576  # of a sheet; a row may have any number, and those that are missing before it are filled in
+_MOST_SHEETS = 100  # that are looked through for one with rows
 
 # A packed file that becomes larger than this is none that anybody has written by hand: bytes, and times its size.
 LARGEST_UNPACKED = 100_000_000
@@ -35,7 +37,7 @@ LARGEST_RATIO = 40
 
 # What damaged files make the libraries raise.
 PACKED = (EOFError, gzip.BadGzipFile, zlib.error)
-EXCEL = (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, SyntaxError, RuntimeError)
+EXCEL = (zipfile.BadZipFile, LookupError, ValueError, TypeError, AttributeError, SyntaxError, RuntimeError)
 PARQUET = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
@@ -77,6 +79,11 @@ class Recognised:
         most = max(LARGEST_UNPACKED, LARGEST_RATIO * self.path.stat().st_size)
         if unpacked > most:
             raise UserError("file_bomb", name=self.name, megabytes=most // 1_000_000)
+
+    def check_written(self, size: int) -> None:
+        """The same for so many bytes of Arrow. Of packed text five times as many may be: an empty cell is one byte of
+        text and takes up to five."""
+        self.check_size(size // 5 if self.packed else size)
 
 
 class _Unpacked(gzip.GzipFile):
@@ -162,7 +169,7 @@ def read(file: Recognised) -> Source:
     if file.format == "parquet":
         return Source("parquet", None, None, True, _parquet(file), report)
     if file.format == "xlsx":
-        return Source("xlsx", None, None, False, grids.batches(_sheet(file), report, texts=False), report)
+        return Source("xlsx", None, None, False, grids.batches(_sheet(file), report, file.name, texts=False), report)
     with damaged(file.name, "gzip", PACKED):
         encoding = encodings.detect(file.open)
         if encoding.damaged:
@@ -173,7 +180,7 @@ def read(file: Recognised) -> Source:
             return Source("conll", encoding.name, None, False, _conll(file, encoding), report)
         dialect = _dialect(file, encoding)
     prose = dialect.delimiter is None and file.format == "txt"
-    found = grids.batches(_records(file, encoding, dialect, report), report, texts=True, prose=prose)
+    found = grids.batches(_records(file, encoding, dialect, report), report, file.name, texts=True, prose=prose)
     return Source(file.format, encoding.name, dialect.delimiter, True, found, report)
 
 
@@ -193,12 +200,12 @@ def _text(file: Recognised, encoding: encodings.Encoding) -> TextIO:
 def _json(file: Recognised, encoding: encodings.Encoding) -> Iterator[pa.RecordBatch]:
     with damaged(file.name, "gzip", PACKED), _text(file, encoding) as text:
         found = objects.lines(text, file.name) if file.format == "jsonl" else objects.document(text.read(), file.name)
-        yield from objects.batches(found)
+        yield from objects.batches(found, file.name)
 
 
 def _conll(file: Recognised, encoding: encodings.Encoding) -> Iterator[pa.RecordBatch]:
     with damaged(file.name, "gzip", PACKED), _text(file, encoding) as text:
-        yield from objects.batches(conll.sentences(text))
+        yield from objects.batches(conll.sentences(text), file.name)
 
 
 def _dialect(file: Recognised, encoding: encodings.Encoding) -> delimited.Dialect:
@@ -234,14 +241,8 @@ def _seekable(file: Recognised) -> Iterator[BinaryIO]:
 
 
 def _parquet(file: Recognised) -> Iterator[pa.RecordBatch]:
-    import pyarrow.parquet as pq
-
     with damaged(file.name, "Parquet", (*PACKED, *PARQUET)), _seekable(file) as source:
-        parquet = pq.ParquetFile(source)
-        names = values.unique_names(parquet.schema_arrow.names)
-        for batch in parquet.iter_batches(batch_size=4096):
-            batch.validate(full=True)
-            yield pa.RecordBatch.from_arrays([values.plain(column) for column in batch.columns], names)
+        yield from parquet.batches(source, file.name, file.check_size)
 
 
 def _sheet(file: Recognised) -> Iterator[list]:
@@ -256,14 +257,27 @@ def _sheet(file: Recognised) -> Iterator[list]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of styles, validations and the like, which are not read
             book = openpyxl.load_workbook(source, read_only=True, data_only=True)
-        for sheet in book.worksheets:
+        for sheet in book.worksheets[:_MOST_SHEETS]:
             sheet.reset_dimensions()  # some programs write wrong ones
-            rows = filter(None, map(_filled, sheet.iter_rows(values_only=True)))
+            rows = filter(None, map(_filled, _sound(sheet.iter_rows(values_only=True), file)))
             first = next(rows, None)
             if first is not None:
                 yield from itertools.chain([first], rows)
                 return
     raise UserError("xlsx_no_rows", name=file.name)
+
+
+def _sound(rows: Iterable[tuple], file: Recognised) -> Iterator[tuple]:
+    """The rows that have cells, as long as there are no more than a sheet can have and their texts, which may be shared,
+    are not absurdly long."""
+    characters = 0
+    for number, row in enumerate(rows, 1):
+        if number > _LAST_ROW:
+            raise UserError("xlsx_too_long", name=file.name, most=_LAST_ROW)
+        if row:
+            characters += sum(len(cell) for cell in row if isinstance(cell, str))
+            file.check_size(characters)
+            yield row
 
 
 def _filled(row: tuple) -> list:

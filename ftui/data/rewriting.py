@@ -45,6 +45,20 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Spans:
+    """A pass that replaces the spans which a function finds."""
+
+    find: Callable[[str], Iterable[Span]]
+    replacement: str
+
+    def __call__(self, text: str) -> str:
+        return edited(text, self.edits(text))
+
+    def edits(self, text: str) -> list[Edit]:
+        return [(start, end, self.replacement) for start, end in self.find(text) if text[start:end] != self.replacement]
+
+
+@dataclass(frozen=True)
 class Each:
     """A pass that rewrites character by character, as far as that gives the same as the whole."""
 
@@ -71,7 +85,7 @@ def _middle(before: str, after: str) -> Edit:
     return head, len(before) - tail, after[head : len(after) - tail]
 
 
-Pass = Found | Each
+Pass = Found | Spans | Each
 
 
 def _entity(match: Match) -> str:
@@ -102,14 +116,14 @@ def _opencc() -> Any:
 # What the steps do whose name says all.
 PASSES: dict[str, list[Pass]] = {
     "strip_html": [
-        Found(patterns.SCRIPT, " "),
+        Spans(patterns.scripts, " "),
         Found(patterns.BLOCK, " "),
         Found(patterns.INLINE, ""),
         Found(patterns.ENTITY, _entity),
     ],
     "fix_mojibake": [Each(mojibake.mend)],
     "nfkc": [Each(functools.partial(unicodedata.normalize, "NFKC"))],
-    "whitespace": [Found(patterns.INVISIBLE, ""), Found(patterns.ENDS, ""), Found(patterns.SPACES, " ")],
+    "whitespace": [Found(patterns.INVISIBLE, ""), Spans(patterns.ends, ""), Found(patterns.SPACES, " ")],
     "punctuation": [
         Found(patterns.CURLY, _straight),
         Found(patterns.REPEATED, _repeated),

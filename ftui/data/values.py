@@ -7,6 +7,13 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from ftui.core.errors import UserError
+
+MOST_COLUMNS = 2000
+MOST_CELLS = 2_000_000  # in one batch, those among them that stand nowhere in the file
+MOST_NESTED = 40_000_000  # the same within nested columns
+_FEW_LEAVES = 8  # so few keys fill little, and need not be counted
+
 _MIXED = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeEncodeError)
 
 _NUMBER = r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?%?"
@@ -46,12 +53,34 @@ def text_of(value: object) -> str | None:
     return str(value)
 
 
-def array(values: list) -> pa.Array:
-    """Arrow values of the type that all share; texts where they share none."""
+def array(values: list, most: int = MOST_NESTED) -> pa.Array:
+    """Arrow values of the type that all share; texts where they share none, or where nested objects have so many
+    different keys that a table of all of them would hold more than `most` cells."""
     try:
-        return pa.array(values)
+        if not _is_sparse(values, most):
+            return pa.array(values)
     except _MIXED:
-        return pa.array([text_of(value) for value in values], pa.string())
+        pass
+    return pa.array([text_of(value) for value in values], pa.string())
+
+
+def _is_sparse(values: list, most: int) -> bool:
+    first = next((value for value in values if value is not None), None)
+    if not isinstance(first, (dict, list)):
+        return False
+    leaves = _leaves(pa.infer_type(values))
+    return leaves > _FEW_LEAVES and leaves * (len(values) + _objects(values)) > most
+
+
+def _leaves(kind: pa.DataType) -> int:
+    return sum(_leaves(kind.field(i).type) for i in range(kind.num_fields)) or 1
+
+
+def _objects(value: object) -> int:
+    """How many objects there are within lists and objects."""
+    if isinstance(value, list):
+        return sum(map(_objects, value))
+    return 1 + sum(map(_objects, value.values())) if isinstance(value, dict) else 0
 
 
 def plain(column: pa.Array) -> pa.Array:
@@ -114,18 +143,24 @@ def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
     return column.cast(wanted, safe=False)
 
 
+def check_columns(count: int, name: str) -> None:
+    """Raise UserError for a file with more columns than any table of texts has."""
+    if count > MOST_COLUMNS:
+        raise UserError("too_many_columns", name=name, most=MOST_COLUMNS)
+
+
 def unique_names(names: Iterable[object]) -> list[str]:
     """Column names: blanks become column_1, column_2 ..., a repeated name gets _2, _3 ...
 
     >>> unique_names(["text", "", "text", None])
     ['text', 'column_2', 'text_2', 'column_4']
     """
-    found: list[str] = []
+    found: dict[str, int] = {}  # each name, and the number up to which it has been given out
     for number, name in enumerate(names, 1):
         base = " ".join((text_of(name) or "").replace("\x00", " ").split()) or f"column_{number}"
-        unique, count = base, 1
+        unique = base
         while unique in found:
-            count += 1
-            unique = f"{base}_{count}"
-        found.append(unique)
-    return found
+            found[base] += 1
+            unique = f"{base}_{found[base]}"
+        found[unique] = 1
+    return list(found)

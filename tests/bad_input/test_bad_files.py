@@ -57,6 +57,42 @@ def parquet(**columns: list) -> bytes:
     return sink.getvalue()
 
 
+def folded(shape: str) -> bytes:
+    """A Parquet file of some kB whose one long text, or one number, stands in very many places."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 4096, pa.int32()), ["a" * 200_000])
+    if shape == "nested":
+        column = pa.ListArray.from_arrays(pa.array(range(4097), pa.int32()), column)
+    if shape == "numbers":
+        column = pa.ListArray.from_arrays(pa.array([0, 20_000_000], pa.int32()), pa.nulls(20_000_000, pa.int64()))
+    if shape == "fixed":
+        column = pa.array([b"a" * 50_000] * 4096, pa.binary(50_000))
+    encoding: dict = {}
+    if shape == "beginnings":
+        column = pa.array([f"{'a' * 200_000}{i}" for i in range(600)])
+        encoding = {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"text": column}), sink, compression="zstd", **encoding)
+    return sink.getvalue()
+
+
+def shared() -> bytes:
+    """A workbook in which 150 cells hold the same text of a million characters, which is written once."""
+    source = zipfile.ZipFile(io.BytesIO(sheet(["text", "label"])))
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "[Content_Types].xml":
+                kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+                content = content.replace(b"</Types>", b'<Override PartName="/xl/sharedStrings.xml" ContentType="%s"/></Types>' % kind)
+            content = content.replace(b"</sheetData>", b'<row><c t="s"><v>0</v></c></row>' * 150 + b"</sheetData>")
+            made.writestr(name, content)
+        made.writestr("xl/sharedStrings.xml", b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>%s</t></si></sst>' % (b"a" * 1_000_000))
+    return sink.getvalue()
+
+
+WIDE = ",".join(f"c{i}" for i in range(2001))
+
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + random.Random(0).randbytes(3000)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + random.Random(1).randbytes(3000)
 
@@ -102,6 +138,16 @@ REFUSED = [
     ("null.json", b"null", "json_shape"),
     ("cut.json", b'[{"text": "a", "label": "b"}, {"text": ', "json_broken"),
     ("deep.json", b"[" * 200_000, "json_broken"),
+    ("folded.parquet", folded("flat"), "file_bomb"),
+    ("folded-lists.parquet", folded("nested"), "file_bomb"),
+    ("beginnings.parquet", folded("beginnings"), "file_bomb"),
+    ("fixed.parquet", folded("fixed"), "file_bomb"),
+    ("numbers.parquet", folded("numbers"), "file_bomb"),
+    ("shared.xlsx", shared(), "file_bomb"),
+    ("wide.csv", f"{WIDE}\n{WIDE}\n".encode(), "too_many_columns"),
+    ("wide.xlsx", sheet(["text", "label"], *([[None] * 2000 + ["x"]] * 9)), "too_many_columns"),
+    ("wide.parquet", parquet(**dict.fromkeys(WIDE.split(","), ["x"])), "too_many_columns"),
+    ("keys.jsonl", b"".join(json.dumps({f"k{row}_{i}": 1 for i in range(700)}).encode() + b"\n" for row in range(3)), "too_many_columns"),
     ("digits.json", b'[{"text": ' + b"9" * 10_000 + b"}]", "json_broken"),
 ]  # fmt: skip
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ftui.data import delimited, grids
+from ftui.data import delimited, grids, values
 
 
 def columns(dataset) -> list[str]:
@@ -127,6 +127,28 @@ def test_files_without_a_header(load, rows: list[tuple]) -> None:
     assert [note["code"] for note in dataset.card()["notes"]] == ["note_no_header"]
 
 
+def plainly_unique(names: list[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        unique, count = name, 1
+        while unique in found:
+            count += 1
+            unique = f"{name}_{count}"
+        found.append(unique)
+    return found
+
+
+def test_repeated_names_get_the_next_free_number() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        names = rng.choices(["a", "a_2", "a_2_2", "a_3", "b", "b_2"], k=rng.randrange(30))
+        assert values.unique_names(names) == plainly_unique(names)
+
+
+def test_a_name_repeated_very_often() -> None:
+    assert values.unique_names(["a"] * 100_000)[-1] == "a_100000"  # counted from 2 each time: for hours
+
+
 def test_one_column(load) -> None:
     dataset = load('text\n"well, well"\nso it is\n"two\nlines"\n')
     assert (columns(dataset), cells(dataset)) == (["text"], [("well, well",), ("so it is",), ("two\nlines",)])
@@ -162,6 +184,41 @@ def test_a_quote_that_is_never_closed(load) -> None:
     assert dataset.card()["notes"] == [{"code": "note_stray_quote", "params": {"count": 1}}]
 
 
+def open_ended(lines: int) -> list[str]:
+    """Lines whose quotes pair up over line ends without end: each must be read plainly before the next one can be."""
+    return ['x"y,"z\n' if i % 2 else 'x"y,u,"z\n' for i in range(lines)]
+
+
+def test_quotes_mean_nothing_after_too_many_in_vain(monkeypatch) -> None:
+    """Every line makes the parser read all others: of 20,000 lines two hundred million, if it went on like that."""
+    plain = [line.rstrip("\n").split(",") for line in open_ended(20_000)]
+    read, stray = 0, 0
+
+    def lines():
+        nonlocal read
+        for line in open_ended(20_000):
+            read += 1
+            yield line
+
+    def count() -> None:
+        nonlocal stray
+        stray += 1
+
+    monkeypatch.setattr(delimited, "_AGAIN_ANYWAY", 100_000)
+    found = list(delimited.records(lines(), delimited.Dialect(","), count))
+    assert (read, found) == (20_000, plain)
+    assert 0 < stray < 100
+
+
+def test_a_few_in_vain_leave_other_quotes_their_meaning() -> None:
+    stray: list[None] = []
+    lines = ["text,label\n", *['"two\n', 'lines",1\n'] * 50, *open_ended(20)]
+    found = list(delimited.records(lines, delimited.Dialect(","), lambda: stray.append(None)))
+    assert found[1:51] == [["two\nlines", "1"]] * 50
+    assert found[51:] == [line.rstrip("\n").split(",") for line in open_ended(20)]
+    assert len(stray) == 20
+
+
 def test_cells_of_several_lines_are_not_taken_for_stray_quotes(load) -> None:
     """Hardly any cell has a line break, and the lines of those that do hold a delimiter each."""
     rows = (
@@ -176,6 +233,6 @@ def test_cells_of_several_lines_are_not_taken_for_stray_quotes(load) -> None:
 
 def test_batches_are_bounded_by_characters() -> None:
     rows = [["text", "label"], *([["x" * 1_000_000, "1"]] * 40)]
-    sizes = [len(batch) for batch in grids.batches(rows, grids.Report(), texts=True)]
+    sizes = [len(batch) for batch in grids.batches(rows, grids.Report(), "a.csv", texts=True)]
     assert sum(sizes) == 40
     assert max(sizes) <= grids.BATCH_CHARACTERS // 1_000_000

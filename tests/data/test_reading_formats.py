@@ -14,6 +14,7 @@ import pytest
 
 from ftui.core import languages
 from ftui.core.errors import UserError
+from ftui.data import grids, objects, reading, values
 
 ROWS = [{"text": "好", "label": "正面"}, {"text": "bad", "label": "负面"}, {"text": "so\nso", "label": "中性"}]
 JSONL = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
@@ -185,6 +186,81 @@ def test_formula_cells_give_their_values(load) -> None:
     assert load(sink.getvalue(), "a.xlsx").table().column("label").to_pylist() == [2, 7]
 
 
+def far_row(number: int) -> bytes:
+    """A sheet whose last row has this number; all that are missing before it are empty."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook([["text", "label"], ["a", "x"]]))) as old, zipfile.ZipFile(sink, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename.endswith("sheet1.xml"):
+                last = f'<row r="{number}"><c r="A{number}" t="inlineStr"><is><t>b</t></is></c></row></sheetData>'
+                data = data.replace(b"</sheetData>", last.encode())
+            new.writestr(item, data)
+    return sink.getvalue()
+
+
+def test_the_last_row_of_a_sheet_is_read(load) -> None:
+    assert load(far_row(1_048_576), "a.xlsx").table().column("text").to_pylist() == ["a", "b"]
+
+
+def test_many_keys_within_objects_are_kept_as_text(load) -> None:
+    """A struct of all keys would hold rows times keys cells, two gigabytes here."""
+    rows = [{"a": {f"k{i}": i}} for i in range(16_000)]
+    table = load("\n".join(map(json.dumps, rows)), "a.jsonl").table()
+    assert str(table.schema.field("a").type) == "string"
+    assert table.column("a")[-1].as_py() == '{"k15999": 15999}'
+
+
+def test_nested_objects_of_one_shape_stay_nested(load) -> None:
+    rows = [{"a": {f"k{i}": i for i in range(20)}}] * 3000
+    assert load("\n".join(map(json.dumps, rows)), "a.jsonl").table().to_pylist() == rows
+
+
+def test_parquet_of_every_shape_is_measured_and_read(load) -> None:
+    table = pa.table(
+        {
+            "map": pa.array([[("k", "v")], None, [("a", "bb"), ("c", None)]], pa.map_(pa.string(), pa.string())),
+            "with.dot": ["x", None, "y"],
+            "lists": [["a", "b"], [], None],
+            "pairs": pa.array([[1, 2], [3, 4], None], pa.list_(pa.int32(), 2)),
+            "struct": [{"role": "u", "n": 1}, None, {"role": None, "n": 2}],
+            "bytes": [b"1", b"2", None],
+            "decimal": pa.array([1, 2, 3], pa.decimal128(9, 2)),
+            "deep": [[{"a": "x", "b": ["q"]}], [], None],
+        }
+    )
+    assert load(parquet(table), "a.parquet").table().to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize(("rows", "width", "most"), [(40_000, 5, 2_000_000), (1000, 100, 20_000)])
+def test_batches_are_bounded_by_cells(monkeypatch, rows: int, width: int, most: int) -> None:
+    monkeypatch.setattr(values, "MOST_CELLS", most)
+    header = [f"c{i}" for i in range(width)]
+    sheets = grids.batches([header, *[["x"] * width] * rows], grids.Report(), "a.csv", texts=True)
+    keys = objects.batches(((dict.fromkeys(header[: 1 + i % 2 * width], "x"), 1) for i in range(rows)), "a.jsonl")
+    for found in (sheets, keys):
+        batches = list(found)
+        assert sum(map(len, batches)) == rows
+        assert max(len(batch) * batch.num_columns for batch in batches) <= most
+        if width == 5:
+            assert [len(batch) for batch in batches] == [16_384, 16_384, 7232]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+def test_what_is_written_is_counted(load, home, monkeypatch, name: str) -> None:
+    """Rows of one cell under a header of a thousand names: nulls that stand nowhere in the file fill the disk."""
+    monkeypatch.setattr(reading, "LARGEST_UNPACKED", 100_000)
+    names = [f"c{i}" for i in range(1000)]
+    cells = [random.Random(i).randbytes(5).hex() for i in range(8000)]
+    content = ",".join(names) + "\n" + ("x" + "," * 999 + "\n") * 300 + "".join(f"{cell},\n" for cell in cells)
+    if name == "a.jsonl":
+        content = "\n".join(map(json.dumps, [dict.fromkeys(names, 1), *({"c0": cell} for cell in cells)]))
+    with pytest.raises(UserError) as caught:
+        load(packed(content.encode()) if name.endswith("gz") else content, name)
+    assert caught.value.code == "file_bomb"
+    assert list(home.datasets.iterdir()) == []
+
+
 def _zip(name: str) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
@@ -207,6 +283,7 @@ def _zip(name: str) -> bytes:
         (bytes(range(256)) * 100, "a.json", "file_binary", "a.json"),
         (bytes(range(256)) * 100, "a.xlsx", "file_damaged", "xlsx"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "a.xls", "file_old_excel", "a.xls"),
+        (far_row(999_999_999_999), "a.xlsx", "xlsx_too_long", "1048576"),
         (_zip("a.csv"), "a.zip", "file_archive", "a.zip"),
         (SHEET[:-200], "a.xlsx", "file_damaged", "Excel"),
         (SHEET[:200] + bytes(400) + SHEET[600:], "a.xlsx", "file_damaged", "Excel"),

@@ -1,6 +1,7 @@
 """What steps do to single texts, as properties: for any text."""
 
 import doctest
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,27 @@ def step(name: str, **settings_):
 @pytest.mark.parametrize("module", [mojibake, patterns, similar])
 def test_examples_in_docstrings(module) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+TAGS = ["<script>", "<SCRIPT a=1>", "</script>", "</Script >", "</script", "<style>", "</style\n>", "<\u017fcript>", "</\u017fcript>", "<scr\u0131pt>", "<!--", "-->", "->", "<!-->", ">", " ", "\n", "a"]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.one_of(st.lists(st.sampled_from(TAGS), max_size=14).map("".join), st.text(alphabet="<>!-/script \n", max_size=40)))
+def test_scripts_are_what_the_pattern_finds(text) -> None:
+    assert list(patterns.scripts(text)) == [match.span() for match in patterns.SCRIPT.finditer(text)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.one_of(st.text(max_size=12), st.text(alphabet=" \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\u180e\u200b\u2028\u3000\ufeffa", max_size=12)))
+def test_ends_are_what_the_pattern_finds(text) -> None:
+    assert list(patterns.ends(text)) == [match.span() for match in re.finditer(r"\A\s+|\s+\Z", text)]
+
+
+@pytest.mark.parametrize(("name", "text"), [("strip_html", "<!--" * 200_000), ("strip_html", "<script>" * 100_000), ("whitespace", "a" + " " * 500_000 + "b")])
+def test_one_cell_cannot_take_hours(name, text) -> None:
+    """A quadratic pass would take ten minutes and more for each of these, and hold up every other thread."""
+    assert len(rewriting.rewrite(text, [step(name)])) <= len(text)
 
 
 def test_wide_letters_alone() -> None:
