@@ -101,7 +101,7 @@ def resume(run: Run) -> Job:
     if card["options"].get("recipe") not in (None, _digest(run.recipe.read_text(encoding="utf-8"))):
         raise UserError("recipe_changed", run=run.id, path=run.recipe)
     job.stop.unlink(missing_ok=True)
-    job.write_card({k: card[k] for k in ("kind", "options", "created")} | {"attempt": card["attempt"] + 1})
+    job.write_card({k: card[k] for k in ("kind", "options", "created")} | {"attempt": card["attempt"] + 1, "asked": time.time()})
     _spawn(job)
     return job
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from ftui.data import forms, inspecting, intake, preparing, values
 from ftui.jobs import processes, python_path, queue
 from ftui.jobs.worker import ENVIRONMENT
 
+AUTO = 512  # tokens that `max_length: auto` never exceeds
 SAMPLE = 400  # rows whose tokens are counted
 TIMED = 480  # rows of the short training
 UPDATES = 24  # of the short training
@@ -60,8 +62,20 @@ def rows_of(recipe: Recipe, home: Home, known: Known) -> Rows:
     validation = rest * data.validation_size
     if data.validation_path:
         validation = preparing.resolve(data.validation_path, home).card()["rows"]
-    tokens = _tokens(dataset.path, tuple(sorted(data.columns.items())), tasks.get(recipe.task).ROLES, _tokenizer(known))
-    return Rows(data.train_rows(all_rows), round(validation), round(test), tokens)
+    task = tasks.get(recipe.task)
+    tokens, roles = _tokens(dataset.path, tuple(sorted(data.columns.items())), task.ROLES, _tokenizer(known))
+    windows = tokens
+    if hasattr(task, "STRIDE") and getattr(task, "PLAIN", roles[0]) in roles:
+        windows = tuple(part for n in tokens for part in _windows(n, recipe.training.max_length, task.STRIDE))
+    each = len(windows) / max(1, len(tokens))
+    return Rows(round(each * data.train_rows(all_rows)), round(each * validation), round(each * test), windows)
+
+
+def _windows(tokens: int, longest: int | str, stride: float) -> list[int]:
+    """About how long the windows are in which a text of so many tokens is read."""
+    most = AUTO if longest == "auto" else int(longest)
+    count = 1 + max(0, math.ceil((tokens - most) / (most * (1 - stride))))
+    return [most] * (count - 1) + [min(tokens, most)]
 
 
 def _tokenizer(known: Known) -> Path | None:
@@ -72,7 +86,8 @@ def _tokenizer(known: Known) -> Path | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _tokens(folder: Path, columns: tuple, roles: tuple[str, ...], tokenizer: Path | None) -> tuple[int, ...]:
+def _tokens(folder: Path, columns: tuple, roles: tuple[str, ...], tokenizer: Path | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """(tokens of some rows, the roles that the data set has columns for)"""
     dataset = intake.open_dataset(folder)
     table = dataset.table()
     found = preparing.find_columns(table, dict(columns), roles, dataset.card()["name"])
@@ -80,8 +95,8 @@ def _tokens(folder: Path, columns: tuple, roles: tuple[str, ...], tokenizer: Pat
     read = _spread(read, SAMPLE)
     texts = [" ".join(filter(None, map(values.text_of, row.values()))) for row in read.to_pylist()]
     if tokenizer is None:
-        return tuple(2 + len(text) // 3 for text in texts)
-    return tuple(inspecting.tokens(texts, tokenizer).tolist())
+        return tuple(2 + len(text) // 3 for text in texts), tuple(found)
+    return tuple(inspecting.tokens(texts, tokenizer).tolist()), tuple(found)
 
 
 def _spread(table: pa.Table, rows: int) -> pa.Table:

@@ -1,13 +1,29 @@
 """Is the process that wrote this still there? A pid alone is no answer, since pids are used again."""
 
+import functools
 import socket
+from pathlib import Path
 
 import psutil
 
 
 def identity(pid: int) -> dict:
-    """{"pid", "start", "host"}: names a process for good. `start` is in seconds since the epoch."""
-    return {"pid": pid, "start": psutil.Process(pid).create_time(), "host": socket.gethostname()}
+    """{"pid", "start", "host"}: names a process for good."""
+    return {"pid": pid, "start": _start(psutil.Process(pid)), "host": socket.gethostname()}
+
+
+def _start(process: psutil.Process) -> str | float:
+    """When the process began: on Linux which boot, and how many ticks after it, for the clock may be set; elsewhere seconds."""
+    try:
+        ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        return f"{_boot()} {ticks}"
+    except (OSError, IndexError):
+        return process.create_time()
+
+
+@functools.cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def kill(card: dict) -> None:
@@ -33,6 +49,8 @@ def alive(card: dict) -> bool:
         return False
     try:
         process = psutil.Process(card["pid"])
-        return abs(process.create_time() - card["start"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        began = card["start"]
+        same = began == _start(process) if isinstance(began, str) else abs(process.create_time() - began) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False

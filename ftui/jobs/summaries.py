@@ -43,7 +43,7 @@ def _told(job: Job, card: dict) -> str | None:
 
 def _lives(job: Job, card: dict) -> bool:
     if "pid" not in card:
-        return time.time() - card["created"] < SILENCE  # between writing the card and the start of the process
+        return time.time() - card.get("asked", card["created"]) < SILENCE  # between writing the card and the start of the process
     if processes.here(card):
         return processes.alive(card)
     beat = job.heartbeat.stat().st_mtime if job.heartbeat.exists() else card["spawned"]

@@ -52,6 +52,8 @@ What only some of them have:
     decided(answer, **decision)                    an answer as another decision would have it: {"threshold"} from 0 to 1
     TEXTS                                          columns of encoded rows that are texts, where it is not input_ids alone
     WATCHED                                        metrics that are known during training, where these are others
+    STRIDE                                         where a long text is read in several windows: the share of one that the
+                                                   next has as well (where it is PLAIN, if the task tells plain texts apart)
     PAIRS                                          rows hold two answers each; `loss` is then of margins, and `scored` compares
                                                    with writer.reference where there is one
     learning_collator(tokenizer, settings)         where rows are learned from in another way than they are measured

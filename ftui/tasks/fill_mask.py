@@ -25,6 +25,7 @@ MODEL = "AutoModelForMaskedLM"
 METRICS = ("perplexity",)
 SETTINGS = ("mlm_probability",)
 SHIFTED = False
+STRIDE = 0.0
 IGNORED = -100
 TOP = 10  # guesses for each gap
 AROUND = 80  # characters on either side of a gap that an example shows

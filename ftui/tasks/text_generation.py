@@ -24,6 +24,7 @@ IGNORED = -100
 STARTER = "starter-lm"
 SHIFTED = True  # the logits of a token are about the next one
 PLAIN = "text"
+STRIDE = 0.0
 SETTINGS = ("loss_on", "chat_template", "system", "samples", "max_new_tokens", "num_beams")
 SAMPLES = 16
 PART = 60  # characters of a plain text that the model is given to go on with, for the report

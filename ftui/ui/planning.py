@@ -75,7 +75,7 @@ def preview(home: Home, lang: str, data_id: str, *inputs: Any, way: Access = LOC
     labels, cost = model_facts.labels_of(folder, made.data.columns.get("label")), costs.of(made, home, known)
     advised = model_facts.advice_on(made, known, rows, labels, partial(costs.of, home=home, known=known))
     outlook = model_facts.outlook(made, known, rows, labels, cost, advised, lang)
-    rate, epochs = _learning_rate(made, known, lang), _epochs(made, rows, lang)
+    rate, epochs = _learning_rate(made, known, lang), _epochs(made, costs.rows_of(made, home, known).train, lang)
     timing = gr.Button(visible=cost.source != "same" and way.mode != "demo")
     taking = gr.Button(visible=made.strategy.name != advised.strategy or bool(advised.settings))
     return rate, recipe.dump(made), "", *own, epochs, outlook, taking, timing, script

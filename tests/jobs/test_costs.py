@@ -1,10 +1,15 @@
 """What a training will cost: measured by a short one, and by every one that has ended."""
 
-import pytest
+import json
 
+import pytest
+import transformers
+
+from ftui import tasks
 from ftui.core import estimate, recipe
 from ftui.core.errors import UserError
-from ftui.core.home import Home, write_json
+from ftui.core.home import Home, starter_models, write_json
+from ftui.data import preparing
 from ftui.jobs import costs, processes
 from ftui.training.timing import fitted
 from tests.conftest import write_csv
@@ -49,6 +54,23 @@ def test_rows_of_each_split(made, tmp_path):
     rows = costs.rows_of(made, home, costs.base_models.find(made.model))
     assert (rows.train, rows.validation, rows.test) == (216, 24, 60)
     assert 5 < sum(rows.tokens) / len(rows.tokens) < 15  # 4 to 12 words, one or two tokens each, and two marks
+
+
+def test_long_texts_are_read_in_windows(tmp_path):
+    home, path = Home(tmp_path / "home"), tmp_path / "q.jsonl"
+    rows = [{"question": "who?", "context": "word " * 2000, "answer": "word"} for _ in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    build = {"task": "question-answering", "model": "starter-encoder", "data": {"path": str(path)}}
+    asked = recipe.build({**build, "training": {"max_length": 256}})
+    found = costs.rows_of(asked, home, costs.base_models.find("starter-encoder"))
+    table = preparing.prepare(asked.data, home, (task := tasks.get(asked.task)).ROLES, task.STRATIFY).splits["train"]
+    windows = task.encode(table, transformers.AutoTokenizer.from_pretrained(starter_models() / "starter-encoder"), 256, ["answer"])
+    assert found.train == pytest.approx(len(windows), rel=0.15) and found.longest(asked) == 256
+    whole = tmp_path / "t.txt"
+    whole.write_text("\n".join("word " * 700 for _ in range(40)), encoding="utf-8")
+    for name, times in (("fill-mask", 3), ("text-generation", 3)):
+        made = recipe.build({"task": name, "data": {"path": str(whole)}, "training": {"max_length": 256}})
+        assert costs.rows_of(made, home, costs.base_models.find("starter-encoder")).train == pytest.approx(times * 29, rel=0.1), name
 
 
 def test_a_run_leaves_its_speed(trained):
