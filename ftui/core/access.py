@@ -53,10 +53,12 @@ class Access:
         """Raise UserError for a recipe that is not allowed here. `rows`: of the data set."""
         if self.mode == "local":
             return
-        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil.unlabelled_path if recipe.distil else None, recipe.accelerate_config)
+        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil.unlabelled_path if recipe.distil else None)
         for path in filter(None, paths):
-            if _is_path(path) and not _inside(path, home.datasets):
-                raise UserError("path_only_local", path=path)
+            if not _inside(path, home.datasets):
+                self.check_source(path)
+        if recipe.accelerate_config and _is_path(recipe.accelerate_config):
+            raise UserError("path_only_local", path=recipe.accelerate_config)
         named = [name for step in recipe.data.augment for name in augmentation.models(step)]
         for name in (recipe.model, *named):
             if _is_path(name):
@@ -67,6 +69,15 @@ class Access:
                 raise UserError("path_only_local", path=own)
         if self.mode == "demo":
             self._check_caps(recipe, home, rows)
+
+    def check_source(self, name: str) -> None:
+        """Raise UserError for a file of this machine or a data set of the Hub that may not be read here."""
+        if self.mode == "local":
+            return
+        if _is_path(name) or _is_path(name.partition(":")[0]):  # `folder:config` would be that folder
+            raise UserError("path_only_local", path=name)
+        if self.mode == "demo":  # it would be read with the owner's token, and nobody knows how large it is
+            raise UserError("demo_hub", name=name)
 
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
         if recipe.launcher != "local":
@@ -139,8 +150,14 @@ def sweep(root: Home, lifetime: float, end: Callable[[Home], None]) -> int:
 
 def _is_path(text: str) -> bool:
     """Whether this means something on this machine rather than on the Hub."""
-    return text.startswith(("/", ".", "~")) or "\\" in text or Path(text).exists()
+    try:
+        return text.startswith(("/", ".", "~")) or "\\" in text or Path(text).exists()
+    except OSError:  # too long for any file
+        return False
 
 
 def _inside(path: str, folder: Path) -> bool:
-    return Path(path).resolve().is_relative_to(folder.resolve())
+    try:
+        return Path(path).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # what no file can be called
+        return False

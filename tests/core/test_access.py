@@ -129,3 +129,27 @@ def test_a_demo_takes_only_so_many_visitors(tmp_path):
     with pytest.raises(UserError, match="as many visitors"):
         few.home(Home(tmp_path), "c" * 32)
     assert few.home(Home(tmp_path), "a" * 32).path.exists()
+
+
+HOSTILE = ["work/visitors:default", "work:default", ":default", "./work:x", "../work:x"]
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_a_folder_cannot_pass_for_a_data_set_of_the_hub(tmp_path, monkeypatch, path):
+    (tmp_path / "work" / "visitors").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    home = Home(tmp_path / "mine")
+    for way in (access.PRIVATE, access.DEMO):
+        assert code(way, home, data={"path": path}) == "path_only_local"
+        assert code(way, home, distil={"teacher": "x", "unlabelled_path": path}) == "path_only_local"
+        with pytest.raises(UserError, match="path on the server"):
+            way.check_source(path)
+    access.LOCAL.check_source(path)
+
+
+def test_a_demo_reads_nothing_of_the_hub(tmp_path):
+    home = Home(tmp_path)
+    own = str(home.datasets / ("1" * 16))
+    for data in ({"path": "owner/name"}, {"path": "owner/name:config"}, {"path": own, "test_path": "owner/name"}, {"path": "x" * 5000}, {"path": "a\0b"}):
+        assert code(access.DEMO, home, data=data) == "demo_hub"
+        assert code(access.PRIVATE, home, data=data) is None
