@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -159,8 +160,8 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL,
     def home_of(request: gr.Request | Request | None) -> Home:
         mine = way.home(home, request.cookies.get(web.VISITOR) if request else None)
         if way.lifetime is not None:
-            mine.path.mkdir(parents=True, exist_ok=True)
-            os.utime(mine.path)  # somebody comes: it is kept
+            with contextlib.suppress(FileNotFoundError):  # nothing was brought yet
+                os.utime(mine.path)  # somebody comes: it is kept
         return mine
 
     for lang in languages.LANGUAGES:

@@ -53,7 +53,7 @@ def add_sample(home: Home, lang: str, picked: str, way: Access = LOCAL) -> tuple
     if verb:
         data_id, run_id, tabs = demo.start(home, lang, name, way)
         return data_id, "", run_id, tabs
-    return *_told(lambda: _file(home, samples_folder() / name, LOCAL), lang), gr.skip(), gr.skip()
+    return *_told(lambda: _file(home, samples_folder() / name, way), lang), gr.skip(), gr.skip()
 
 
 def _samples(lang: str) -> str:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from ftui.core import access
 from ftui.core.home import Home
 from ftui.ui import app as ui
-from ftui.ui import guard
+from ftui.ui import guard, sidebar, sources
 from ftui.ui.guard import ADDRESSES, LARGEST_CALL
 
 HERE = "http://127.0.0.1:7860"
@@ -199,6 +199,17 @@ def test_a_demo_takes_no_mountains(demo, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**6}))
     full = demo.post("/en/gradio_api/upload", files={"files": ("a.csv", b"x")}, headers=origin)
     assert (full.status_code, full.json()["error"]["code"]) == (507, "demo_full")
+
+
+def test_a_visit_to_a_demo_writes_nothing(tmp_path):
+    visited = client(tmp_path, access.DEMO, base="https://someone-ftui.hf.space")
+    visited.get("/en/")
+    assert visited.get("/live?run=x").status_code == 200
+    home = access.DEMO.home(Home(tmp_path), visited.cookies["ftui-visitor"])
+    assert sidebar.runs(home, "en", "", "", "", "") and ui.open_address(home, "en", {})[2] == "data"
+    assert list(tmp_path.iterdir()) == []
+    demo = sources.add_sample(home, "en", "en_headlines.csv", access.DEMO)
+    assert demo[1] == "" and home.dataset(demo[0]).is_dir()
 
 
 def test_passwords_cannot_be_tried_without_end(tmp_path):
