@@ -45,7 +45,7 @@ class Access:
         """The home of a visitor: the root, and in a demo a folder for each, which `admit` makes."""
         if self.mode != "demo":
             return root
-        if not _VISITOR.fullmatch(visitor or ""):
+        if not is_visitor(visitor):
             raise UserError("no_visitor")
         return Home(root.path / "visitors" / str(visitor))
 
@@ -159,6 +159,11 @@ DEMO = Access(
     most_checkpoints=2, most_written=100_000,
 )  # fmt: skip
 WAYS = {way.mode: way for way in (LOCAL, PRIVATE, DEMO)}
+
+
+def is_visitor(name: str | None) -> bool:
+    """Whether this can be the name of a visitor of a demo."""
+    return bool(_VISITOR.fullmatch(name or ""))
 
 
 def sweep(root: Home, lifetime: float, end: Callable[[Home], None]) -> int:
