@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from ftui.core.home import Home
 from tests.conftest import REPO, cli, reviews, write_csv
 
 
@@ -65,6 +66,20 @@ def test_predict_evaluate_export(trained, tmp_path):
         made = json.loads(cli("export", run.id, "--format", form, home=home).stdout)
         assert (run.exports / form / file).exists()
         assert made["path"] == str(run.exports / form)
+
+
+def test_a_place_that_is_not_there_is_told_before_the_work(trained, tmp_path):
+    home, run = trained["home"].path, trained["run"]
+    rows = write_csv(tmp_path / "rows.csv", reviews(4), header="text,label")
+    for arguments in (("predict", run.id, "--file", rows), ("bundle", run.id)):
+        done = cli(*arguments, "--out", tmp_path / "none" / "x.csv", home=home, check=2)
+        assert str(tmp_path / "none") in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert "is a folder" in cli("predict", run.id, "--file", rows, "--out", tmp_path, home=home, check=2).stderr
+
+
+def test_a_run_without_a_job_cannot_be_stopped(tmp_path):
+    run = Home(tmp_path).new_run()
+    assert run.id in cli("runs", "stop", run.id, home=tmp_path, check=2).stderr
 
 
 def test_an_adapter_on_its_base_is_the_merged_model(trained, toy_model):

@@ -86,6 +86,10 @@ def predict(
     if not found.model.exists():
         raise UserError("run_without_model", run=found.id, state="-")
     if file:
+        if out:
+            _check_target(out)
+            if out.is_dir():
+                raise UserError("data_is_folder", path=out)
         print_json(_predict_file(found, artefact, file, out, column or [], threshold))
         return
     predictor = _predictor(found, artefact, threshold)
@@ -110,6 +114,12 @@ def _predictor(run: Run, artefact: str, threshold: float | None) -> Predictor:
             raise UserError("threshold_unused", task=predictor.card["task"])
         predictor.card["decision"] = {"threshold": threshold}
     return predictor
+
+
+def _check_target(path: Path) -> None:
+    """Raise UserError for a place where nothing can be written: better now than after the work."""
+    if not path.absolute().parent.is_dir():
+        raise UserError("out_folder_missing", path=path.absolute().parent)
 
 
 def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: list[str], threshold: float | None) -> dict:
@@ -175,6 +185,7 @@ def bundle(
     target = out or Path(f"{found.id}-{artefact}" + (".zip" if kind == "zip" else f"-{kind}"))
     if target.exists():
         raise UserError("target_exists", path=target)
+    _check_target(target)
     with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=".ftui-") as scratch:
         whole = Path(scratch) / "whole"
         whole.mkdir()

@@ -13,6 +13,7 @@ import typer
 from ftui.cli.following import INTERRUPTED, HomeOption, JsonOption, finish, follow_training, print_json
 from ftui.core import home as homes
 from ftui.core import languages
+from ftui.core.errors import UserError
 from ftui.core.estimate import Estimate, span
 
 runs_app = typer.Typer(no_args_is_help=True, help="See and steer runs.")
@@ -132,7 +133,8 @@ def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
 
     found = homes.resolve(home).run(run)
     job = found.training()
-    assert job is not None
+    if job is None:
+        raise UserError("run_unknown", run=found.id)
     jobs.stop(job)
     print_json({"run": found.id, "status": jobs.state(job)}) if as_json else print(f"{found.id} {jobs.state(job)}")
 

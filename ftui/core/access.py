@@ -18,6 +18,8 @@ from ftui.core.home import RUN, Home, disk_use
 from ftui.core.recipe import Recipe
 
 _VISITOR = re.compile(r"[0-9a-f]{32}")
+_LEFT = 3600  # seconds without a visit after which a home without runs may make room for another
+_SAMPLES = 100  # rows that are written out for a report where a recipe does not say: no task takes more
 
 
 @dataclass(frozen=True)
@@ -33,30 +35,39 @@ class Access:
     most_stored: int | None = None  # bytes of one visitor's data sets
     most_minutes: int | None = None  # of one search
     most_visitors: int | None = None  # whose homes are kept at a time
+    most_checkpoints: int | None = None  # that a training keeps
+    most_written: int | None = None  # tokens for a report, each beam counted
     most_waiting: int | None = None  # trainings of all visitors that wait
     least_free: int = 0  # bytes of disk that uploads, imports and trainings leave
     lifetime: float | None = None  # seconds without a visit after which a visitor's home is removed
 
     def home(self, root: Home, visitor: str | None) -> Home:
-        """The home of a visitor: the root, and in a demo a folder for each."""
+        """The home of a visitor: the root, and in a demo a folder for each, which `admit` makes."""
         if self.mode != "demo":
             return root
-        if not _VISITOR.fullmatch(visitor or ""):
+        if not is_visitor(visitor):
             raise UserError("no_visitor")
-        mine = Home(root.path / "visitors" / str(visitor))
-        if self.most_visitors is not None and not mine.path.exists():
-            if sum(1 for _ in mine.path.parent.glob("*")) >= self.most_visitors:
-                raise UserError("demo_full_of_visitors")
-        return mine
+        return Home(root.path / "visitors" / str(visitor))
+
+    def admit(self, home: Home) -> None:
+        """Make the folder of a visitor who brings something for the first time; a mere visit takes nobody's place. Raises
+        UserError where there is no place."""
+        if self.most_visitors is None or home.path.exists():
+            return
+        if not _room(home.path.parent, self.most_visitors):
+            raise UserError("demo_full_of_visitors")
+        home.path.mkdir(parents=True, exist_ok=True)
 
     def check(self, recipe: Recipe, home: Home, rows: int) -> None:
         """Raise UserError for a recipe that is not allowed here. `rows`: of the data set."""
         if self.mode == "local":
             return
-        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil.unlabelled_path if recipe.distil else None, recipe.accelerate_config)
+        paths = (recipe.data.path, recipe.data.validation_path, recipe.data.test_path, recipe.distil.unlabelled_path if recipe.distil else None)
         for path in filter(None, paths):
-            if _is_path(path) and not _inside(path, home.datasets):
-                raise UserError("path_only_local", path=path)
+            if not _inside(path, home.datasets):
+                self.check_source(path)
+        if recipe.accelerate_config and _is_path(recipe.accelerate_config):
+            raise UserError("path_only_local", path=recipe.accelerate_config)
         named = [name for step in recipe.data.augment for name in augmentation.models(step)]
         for name in (recipe.model, *named):
             if _is_path(name):
@@ -68,6 +79,15 @@ class Access:
         if self.mode == "demo":
             self._check_caps(recipe, home, rows)
 
+    def check_source(self, name: str) -> None:
+        """Raise UserError for a file of this machine or a data set of the Hub that may not be read here."""
+        if self.mode == "local":
+            return
+        if _is_path(name) or _is_path(name.partition(":")[0]):  # `folder:config` would be that folder
+            raise UserError("path_only_local", path=name)
+        if self.mode == "demo":  # it would be read with the owner's token, and nobody knows how large it is
+            raise UserError("demo_hub", name=name)
+
     def _check_caps(self, recipe: Recipe, home: Home, rows: int) -> None:
         if recipe.launcher != "local":
             raise UserError("demo_processes")
@@ -78,6 +98,13 @@ class Access:
                 raise UserError("demo_model", model=name, known=", ".join(starters.names()))
         if self.most_rows is not None and rows > self.most_rows:
             raise UserError("demo_rows", rows=rows, most=self.most_rows)
+        if self.most_checkpoints is not None and recipe.training.save_total_limit > self.most_checkpoints:
+            raise UserError("demo_checkpoints", limit=recipe.training.save_total_limit, most=self.most_checkpoints)
+        if recipe.retries:
+            raise UserError("demo_retries")
+        written = _written(recipe)
+        if self.most_written is not None and written > self.most_written:
+            raise UserError("demo_written", tokens=written, most=self.most_written)
         steps, examples = _work(recipe, rows)
         if self.most_steps is not None and steps > self.most_steps:
             raise UserError("demo_steps", steps=round(steps), most=self.most_steps)
@@ -90,9 +117,10 @@ class Access:
         """Raise UserError where no further data set may be brought in, or none from a file of so many bytes."""
         if self.most_megabytes is not None and size > self.most_megabytes * 1_000_000 * 1.05:
             raise UserError("demo_upload", megabytes=round(size / 1e6), most=self.most_megabytes)
-        if self.most_stored is not None and disk_use(home.datasets) > self.most_stored:
+        if self.most_stored is not None and disk_use(home.datasets) + disk_use(home.synonyms) > self.most_stored:
             raise UserError("demo_stored", most=self.most_stored // 1_000_000)
         self.check_disk(home)
+        self.admit(home)
 
     def check_disk(self, home: Home) -> None:
         """Raise UserError where the disk has to be left to others."""
@@ -116,13 +144,26 @@ def _work(recipe: Recipe, rows: int) -> tuple[float, float]:
     return updates * settings.gradient_accumulation_steps, examples
 
 
+def _written(recipe: Recipe) -> int:
+    """Tokens that a language model writes for its report, each beam counted."""
+    settings = recipe.language
+    samples = _SAMPLES if settings.samples is None else settings.samples
+    return samples * settings.max_new_tokens * settings.num_beams
+
+
 LOCAL = Access("local")
 PRIVATE = Access("private")
 DEMO = Access(
     "demo", most_rows=20_000, most_steps=3_000, most_megabytes=20, most_runs=10, lifetime=24 * 3600,
     most_examples=60_000, most_stored=200_000_000, most_minutes=5, most_waiting=20, most_visitors=500, least_free=1_000_000_000,
+    most_checkpoints=2, most_written=100_000,
 )  # fmt: skip
 WAYS = {way.mode: way for way in (LOCAL, PRIVATE, DEMO)}
+
+
+def is_visitor(name: str | None) -> bool:
+    """Whether this can be the name of a visitor of a demo."""
+    return bool(_VISITOR.fullmatch(name or ""))
 
 
 def sweep(root: Home, lifetime: float, end: Callable[[Home], None]) -> int:
@@ -137,10 +178,27 @@ def sweep(root: Home, lifetime: float, end: Callable[[Home], None]) -> int:
     return removed
 
 
+def _room(visitors: Path, most: int) -> bool:
+    """Whether one more home has a place here; the oldest ones that nobody has visited for a while, and that hold no run, are
+    removed for it."""
+    homes = [folder for folder in visitors.glob("*") if _VISITOR.fullmatch(folder.name)]
+    left = [folder for folder in homes if time.time() - folder.stat().st_mtime > _LEFT and not Home(folder).all_runs()]
+    for folder in sorted(left, key=lambda folder: folder.stat().st_mtime)[: max(0, len(homes) - most + 1)]:
+        shutil.rmtree(folder, ignore_errors=True)
+        homes.remove(folder)
+    return len(homes) < most
+
+
 def _is_path(text: str) -> bool:
     """Whether this means something on this machine rather than on the Hub."""
-    return text.startswith(("/", ".", "~")) or "\\" in text or Path(text).exists()
+    try:
+        return text.startswith(("/", ".", "~")) or "\\" in text or Path(text).exists()
+    except OSError:  # too long for any file
+        return False
 
 
 def _inside(path: str, folder: Path) -> bool:
-    return Path(path).resolve().is_relative_to(folder.resolve())
+    try:
+        return Path(path).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # what no file can be called
+        return False

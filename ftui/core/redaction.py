@@ -3,7 +3,7 @@
 import os
 import re
 
-SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "FTUI_AUTH", "GRADIO_TOKEN")
+SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "FTUI_AUTH", "FTUI_API_KEY", "GRADIO_TOKEN")
 SHORTEST = 6  # characters: what is shorter would be found by chance
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
 _LOGIN = re.compile(r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")

@@ -24,11 +24,11 @@ _NOT_IN_EXCEL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 @contextmanager
-def opened(path: Path, name: str | None = None) -> Iterator[tuple[pa.Table, dict]]:
+def opened(path: Path, name: str | None = None, progress: intake.Progress | None = None) -> Iterator[tuple[pa.Table, dict]]:
     """(table, card) of a file of any format and encoding, read as a data set is, and forgotten afterwards. The card
-    says format, encoding and what was noted while reading. Raises UserError."""
+    says format, encoding and what was noted while reading. `progress` is told the rows so far. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="ftui-") as folder:
-        dataset = intake.import_file(path, Home(Path(folder)), name)
+        dataset = intake.import_file(path, Home(Path(folder)), name, progress)
         yield dataset.table(), dataset.card()
 
 

@@ -18,6 +18,15 @@ def is_id(text: str) -> bool:
     return bool(_REPO.fullmatch(text))
 
 
+def repository(repo_id: str) -> str:
+    """The id without what follows its colon. Where something of this name lies here, the loader would take that.
+
+    >>> repository("owner/name:config")
+    'owner/name'
+    """
+    return repo_id.partition(":")[0]
+
+
 def batches(repo_id: str, split: str | None) -> Iterator[pa.RecordBatch]:
     """The rows of one split: `split`, else "train", else the only one. Class labels come as their names."""
     match = _REPO.fullmatch(repo_id)
@@ -43,6 +52,7 @@ def _load(repo: str, config: str | None, split: str | None):
     import datasets
 
     try:
+        _refuse_formats(repo)
         _reach(repo)
         config = config or _config(repo, datasets.get_dataset_config_names(repo))
         split = _split(repo, datasets.get_dataset_split_names(repo, config), split)
@@ -51,6 +61,14 @@ def _load(repo: str, config: str | None, split: str | None):
         raise
     except Exception as error:  # many libraries are at work here, and all that they raise is about this data set
         raise _explained(repo, error) from error
+
+
+def _refuse_formats(repo: str) -> None:
+    """By the name of a format (json, text ...) the loader reads every such file below the folder in which this runs."""
+    from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
+
+    if repo in _PACKAGED_DATASETS_MODULES:
+        raise UserError("hub_not_found", repo=repo)
 
 
 def _reach(repo: str) -> None:

@@ -105,6 +105,8 @@ def resolve(path: str, home: Home) -> intake.Dataset:
         return intake.import_file(place, home)
     if place.suffix.lower() in (*reading.SUFFIXES, ".gz") or not hub.is_id(path):
         raise UserError("file_missing", path=path)
+    if Path(hub.repository(path)).exists():
+        raise UserError("hub_or_folder", repo=path, folder=hub.repository(path))
     return intake.import_hub(path, home)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from ftui.core.recipe import Recipe
 from ftui.jobs import launching, processes, queue, smaller
 from ftui.jobs.summaries import summaries, summary
 
-__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_training", "state", "stop", "summaries", "summary"]
+__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_export", "start_training", "state", "stop", "summaries", "summary"]
 
 
 def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Access = LOCAL) -> Run:
@@ -88,6 +89,33 @@ def start(run: Run, kind: str, options: dict | None = None) -> Job:
     return job
 
 
+def start_export(run: Run, format: str, way: Access = LOCAL) -> Job:
+    """Make a form of the run's model; where it is being made already, that job. Raises UserError in a demo in which another
+    is being made: each takes a process with torch, and nobody waits for a slot."""
+    with _exporting:
+        making = _alive(run.home, "export") if way.mode == "demo" else _unended(run.jobs("export"))
+        for job in making:
+            if job.path.is_relative_to(run.path) and job.card()["options"].get("format") == format:
+                return job
+        if making and way.mode == "demo":
+            raise UserError("demo_export")
+        return start(run, "export", {"format": format})
+
+
+_exporting = threading.Lock()  # between looking and starting nobody else starts
+
+
+def _alive(home: Home, kind: str) -> list[Job]:
+    """The jobs of this kind that have not ended; in a demo those of all visitors."""
+    visitors = home.path.parent
+    homes = [Home(path) for path in visitors.iterdir()] if visitors.name == "visitors" else [home]
+    return _unended([Job(card.parent) for each in homes for card in each.runs.glob(f"*/jobs/{kind}-*/job.json")])
+
+
+def _unended(those: list[Job]) -> list[Job]:
+    return [job for job in those if state(job) not in ev.TERMINAL]
+
+
 def resume(run: Run) -> Job:
     """Go on with a training from its last checkpoint, as a new attempt of the same job. Its settings are those of its
     start: a recipe that was edited since is refused, for optimiser and schedule of the checkpoint would ignore half of it."""
@@ -153,11 +181,7 @@ def limit_servers(home: Home, most: int) -> None:
 
     In a demo the servers of all visitors count.
     """
-    visitors = home.path.parent
-    homes = [Home(path) for path in visitors.iterdir()] if visitors.name == "visitors" else [home]
-    cards = [card for each in homes for card in each.runs.glob("*/jobs/serve-*/job.json")]
-    servers = [job for job in (Job(card.parent) for card in cards) if job.card()["options"].get("idle")]
-    alive = [job for job in servers if state(job) not in ev.TERMINAL]
+    alive = [job for job in _alive(home, "serve") if job.card()["options"].get("idle")]
     for job in sorted(alive, key=lambda job: job.card()["created"])[: max(0, len(alive) - most)]:
         stop(job)
 

@@ -129,6 +129,8 @@ def _main_metric(task: str, metrics: dict[str, float]) -> tuple[str | None, floa
 
 def summaries(home: Home) -> list[dict]:
     """All runs of a home, newest first. What has ended is remembered in the index."""
+    if not home.runs.is_dir():
+        return []  # to look writes nothing
     runs = home.all_runs()
     with Index(home.index) as index:
         known = index.load()

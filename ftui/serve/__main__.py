@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvicorn
 
+from ftui.core import hosts
 from ftui.serve import server
 from ftui.serve.app import create
 from ftui.training.models import device
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--root-path", default=os.environ.get("FTUI_ROOT_PATH", ""))
     given = parser.parse_args()
-    app = create({"model": given.folder}, device(given.device), os.environ.get("FTUI_API_KEY") or None)
+    app = create({"model": given.folder}, device(given.device), os.environ.get("FTUI_API_KEY") or None, local=given.host in hosts.ADDRESSES)
     uvicorn.Server(server.config(app, given.root_path)).run(sockets=[server.listen(given.host, given.port)])
 
 

@@ -36,8 +36,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     for status, text in {
         400: "Not to be read at all, or nothing for this model",
         401: "The key is missing or wrong",
+        403: "Another site's page asks a server that only this machine may reach",
         408: "The body came too slowly",
         413: "The body is too large",
+        421: "Asked under a foreign name, where only this machine may reach the server",
         422: "Not what is expected",
         429: "Too many questions wait; Retry-After says how long to stay away",
     }.items()
@@ -78,7 +80,7 @@ class Served:
 def create(models: dict[str, Path], device: str = "cpu", key: str | None = None, **limits: Any) -> FastAPI:
     """The application for these models, {name: folder of an artefact}; /predict asks the first.
 
-    With `key`, whoever asks has to send it (`Authorization: Bearer KEY`). `limits`: largest, patience (see ftui.serve.door).
+    With `key`, whoever asks has to send it (`Authorization: Bearer KEY`). `limits`: largest, patience, local (see ftui.serve.door).
     `app.state.asked` is the time of the last question, `app.state.served` has the models.
     """
     metrics = Metrics()

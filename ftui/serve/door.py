@@ -1,4 +1,4 @@
-"""What comes in at all: with the key where there is one, not too large, not too slowly. And what is counted of it."""
+"""What comes in at all: with the key where there is one, under a name of this machine where that is all there is, not too large, not too slowly. And what is counted of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
-from ftui.core import languages
+from ftui.core import hosts, languages
 from ftui.core.errors import UserError
 from ftui.serve.metrics import Metrics
 
@@ -22,8 +23,12 @@ OPEN = ("/health", "/docs", "/openapi.json")  # without the key: they tell nothi
 class Door:
     """ASGI middleware. A body is read here as a whole, so that a slow one holds up nothing behind it."""
 
-    def __init__(self, app: Callable, metrics: Metrics, key: str | None = None, largest: int = LARGEST_BODY, patience: float = PATIENCE):
+    def __init__(
+        self, app: Callable, metrics: Metrics, key: str | None = None, largest: int = LARGEST_BODY, patience: float = PATIENCE, local: bool = False
+    ):
+        """`local`: only this machine can reach it, and no key is asked for; other sites' pages have no business here then."""
         self.app, self.metrics, self.largest, self.patience = app, metrics, largest, patience
+        self.local, self.hosts = local and not key, hosts.named()
         self.key = f"Bearer {key}".encode() if key else None
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable[[dict], Awaitable[None]]) -> None:
@@ -49,6 +54,10 @@ class Door:
         headers = Headers(scope=scope)
         if self.key and scope["path"].removeprefix(scope.get("root_path", "")) not in OPEN and not self._known(headers):
             await refuse(scope, 401, UserError("key_wrong"), {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+            return
+        foreign = self._foreign(headers) if self.local else None
+        if foreign:
+            await refuse(scope, *foreign)(scope, receive, send)
             return
         length = headers.get("content-length", "0")
         too_large = refuse(scope, 413, UserError("body_too_large", most=self.largest))
@@ -84,6 +93,15 @@ class Door:
             body += message.get("body", b"")
             if not message.get("more_body") or len(body) > self.largest:
                 return bytes(body)
+
+    def _foreign(self, headers: Headers) -> tuple[int, UserError] | None:
+        """(status, error) of a request under another name, or of another site's page."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not hosts.ours(host, self.hosts):
+            return 421, UserError("server_host_foreign", host=host[:100])
+        if origin is not None and not hosts.ours(urlsplit(origin).netloc, self.hosts):
+            return 403, UserError("server_page_foreign", origin=origin[:100])
+        return None
 
     def _known(self, headers: Headers) -> bool:
         given = headers.get("authorization", "").encode("latin-1")

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftui.core import hosts
 from ftui.core.errors import UserError
 from ftui.core.events import RUNNING
 
@@ -35,7 +36,7 @@ def serve(context: Context) -> bool:
     host = options.get("host", "127.0.0.1")
     models = folders(context.job.run, options)
     key = os.environ.get("FTUI_API_KEY") or None
-    app = create(models, device(options.get("device", "auto")), key)
+    app = create(models, device(options.get("device", "auto")), key, local=host in hosts.ADDRESSES)
     listener = listen(host, options.get("port", 0))
     port = listener.getsockname()[1]
     server = uvicorn.Server(config(app, options.get("root_path", "")))

@@ -6,7 +6,6 @@ import csv
 import functools
 import json
 import math
-import tempfile
 from html import escape
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import gradio as gr
 
 from ftui.core import languages
 from ftui.core.home import Home, Run
-from ftui.ui import pieces
+from ftui.ui import downloads, pieces
 from ftui.ui.page import find_run
 
 PAGE_ROWS = 20
@@ -122,7 +121,7 @@ def save(home: Home, lang: str, run_id: str) -> str:
     labels = json.loads(run.report.read_text(encoding="utf-8"))["labels"]
     known = pq.read_schema(run.predictions).names
     columns = [name for name in ("split", "row", "text", "text_pair", "label", "prediction", "confidence") if name in known]
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run.id}-predictions.csv"
+    path = downloads.place(f"{run.id}-predictions.csv")
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*columns, *(f"p({label})" for label in labels)])

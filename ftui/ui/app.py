@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -17,7 +18,7 @@ from fastapi import FastAPI, Request  # noqa: E402
 from starlette.routing import Mount  # noqa: E402
 
 from ftui import jobs  # noqa: E402
-from ftui.core import access, languages  # noqa: E402
+from ftui.core import access, hosts, languages  # noqa: E402
 from ftui.core.access import DEMO, LOCAL, PRIVATE, Access  # noqa: E402
 from ftui.core.errors import UserError  # noqa: E402
 from ftui.core.home import Home  # noqa: E402
@@ -38,7 +39,6 @@ from ftui.ui import (  # noqa: E402
 from ftui.ui.page import BROWSER, LATEST, QUIET, TABS, Page, View, go_to  # noqa: E402
 
 LARGEST_UPLOAD = "4gb"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def build(home_of: Callable[[gr.Request | None], Home], lang: str, way: Access = LOCAL) -> gr.Blocks:
@@ -47,7 +47,7 @@ def build(home_of: Callable[[gr.Request | None], Home], lang: str, way: Access =
         title=f"ftui · {languages.text('title', lang)}",
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(3600, 86400),
+        delete_cache=(600, 7200) if way.mode == "demo" else (3600, 86400),  # looked through every, removed after so many seconds
     ) as demo:
         hidden = {"visible": "hidden", "container": False, "show_label": False}
         data = gr.Textbox("", elem_id="address-data", **hidden)
@@ -157,10 +157,10 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL,
     web.add_routes(app, way)
 
     def home_of(request: gr.Request | Request | None) -> Home:
-        mine = way.home(home, request.cookies.get(web.VISITOR) if request else None)
+        mine = way.home(home, request.cookies.get(guard.VISITOR) if request else None)
         if way.lifetime is not None:
-            mine.path.mkdir(parents=True, exist_ok=True)
-            os.utime(mine.path)  # somebody comes: it is kept
+            with contextlib.suppress(FileNotFoundError):  # nothing was brought yet
+                os.utime(mine.path)  # somebody comes: it is kept
         return mine
 
     for lang in languages.LANGUAGES:
@@ -215,7 +215,7 @@ def serve_ui(
     """Serve the pages until interrupted. `on_ready(url)` is called once they answer. Raises UserError for a taken port."""
     import uvicorn
 
-    public = share or host not in LOOPBACK
+    public = share or host not in hosts.ADDRESSES
     account = None if demo else login(auth, no_auth, public)
     way = DEMO if demo else PRIVATE if public or account else LOCAL
     listener = _listen(host, port)

@@ -17,6 +17,7 @@ def start(home: Home, lang: str, sample: str | None = None, way: Access = LOCAL)
     from ftui.data import inspecting, intake
 
     file = starter_models().parent / "samples" / (sample or f"{lang}_headlines.csv")
+    way.check_import(home, file.stat().st_size)
     dataset = intake.import_file(file, home, name=file.name)
     guessed = inspecting.guess(dataset.table())
     data = {"path": str(dataset.path), "columns": guessed["columns"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
 import time
@@ -15,9 +16,10 @@ from ftui.artifacts import bundles, exporting
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
+from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
-from ftui.core.home import Home, Run
-from ftui.ui import artefact_names, charts, elsewhere, pieces, pushing, serving, smaller
+from ftui.core.home import Home, Job, Run
+from ftui.ui import artefact_names, charts, downloads, elsewhere, pieces, pushing, serving, smaller
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
 
 NEVER = "—"  # not measured
@@ -40,8 +42,7 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
     found = exporting.found(run)
     cards = {name: exporting.card_of(run, name) for name in found}
     choices = [(artefact_names.name(name, lang) + (WARNED if _outside(cards[name]) else ""), name) for name in found]
-    newest = run.jobs("export")[-1] if run.jobs("export") else None
-    busy = newest is not None and jobs.state(newest) not in ev.TERMINAL
+    newest, busy = _newest(run)
     return (
         gr.HTML(visible=False),
         gr.Column(visible=True),
@@ -131,13 +132,15 @@ def points(cards: dict[str, dict | None], lang: str) -> list[dict]:
     ]
 
 
-def make(home: Home, lang: str, run_id: str, format: str) -> tuple:
+def make(home: Home, lang: str, run_id: str, format: str, way: Access = LOCAL) -> tuple:
     """Start an export; the timer shows when it is done. (notice, timer)"""
     try:
-        exporting.check(home.run(run_id), format)
+        run = home.run(run_id)
+        exporting.check(run, format)
+        job = jobs.start_export(run, format, way)
     except UserError as problem:
-        return pieces.error(problem, lang), gr.Timer(active=False)
-    job = jobs.start(home.run(run_id), "export", {"format": format})
+        there = find_run(home, run_id)
+        return pieces.error(problem, lang), gr.Timer(active=there is not None and _newest(there)[1])
     return _progress(job, True, lang), gr.Timer(active=True)
 
 
@@ -145,10 +148,16 @@ def pack(home: Home, lang: str, run_id: str, name: str, kind: str) -> str:
     """One artefact as a zip file, a copy outside the home: bare, as a Space, or as a container."""
     run = home.run(run_id)
     exporting.folder_of(run, name)
-    outside = Path(tempfile.mkdtemp(prefix="ftui-"))
+    outside = downloads.place(f"{run.id}-{name}{'' if kind == 'zip' else '-' + kind}.zip")
     with tempfile.TemporaryDirectory(prefix="ftui-") as folder:
         bundles.fill(run, name, kind, Path(folder))
-        return str(bundles.packed(Path(folder), outside / f"{run.id}-{name}{'' if kind == 'zip' else '-' + kind}.zip"))
+        return str(bundles.packed(Path(folder), outside))
+
+
+def _newest(run: Run) -> tuple[Job | None, bool]:
+    """(the last export that was begun, whether it goes on)"""
+    those = run.jobs("export")
+    return (those[-1], jobs.state(those[-1]) not in ev.TERMINAL) if those else (None, False)
 
 
 def _progress(job, busy: bool, lang: str) -> str:
@@ -205,7 +214,7 @@ def build(page: Page) -> View:
 
     outputs = [nothing, content, found, plot, which, buttons["adapter"], notice, timer]
     for format, button in buttons.items():
-        button.click(page.bind(make), [page.run, gr.State(format)], [notice, timer], **QUIET)
+        button.click(page.bind(functools.partial(make, way=page.way)), [page.run, gr.State(format)], [notice, timer], **QUIET)
     back.click(lambda run: (run, go_to("tune")), [page.run], [page.again, page.tabs], **QUIET)
     for choice in (which, kind):
         choice.change(page.bind(elsewhere.how), [page.run, which, kind], [how], **QUIET)

@@ -136,11 +136,13 @@ def _allowed(home: Home, step: dict, way: Access) -> None:
     way.check(recipes.build({"data": {"path": str(home.datasets), "augment": [step]}}), home, 0)
 
 
-def bring(home: Home, lang: str, path: str | None) -> tuple:
+def bring(home: Home, lang: str, path: str | None, way: Access = LOCAL) -> tuple:
     """A file of synonyms was uploaded: (where it is kept, notice)."""
     from ftui.data import augmenting, wording
 
     try:
+        if path and Path(path).is_file():
+            way.check_import(home, Path(path).stat().st_size)
         kept = augmenting.keep_file(Path(path or ""), home)
         return str(kept), pieces.notice(languages.text("synonyms_read", lang, n=len(wording.read_synonyms(kept))))
     except UserError as error:
@@ -260,6 +262,6 @@ def wire(page: Page, controls: Controls, mended: workshop.Controls, reading: gr.
 
     c.name.change(page.bind(ask), [c.name], [*c.settings, c.file, c.about], **QUIET)
     path = list(AUGMENT["synonyms"].model_fields).index("path") - 1  # its field; the name has none
-    c.file.upload(page.bind(bring), [c.file], [c.settings[path], c.notice], **QUIET)
+    c.file.upload(page.bind(functools.partial(bring, way=page.way)), [c.file], [c.settings[path], c.notice], **QUIET)
     adding = page.bind(functools.partial(add, way=page.way))
     then(c.add.click(adding, [page.data, plan, c.name, *c.settings], [plan, c.notice], **QUIET))

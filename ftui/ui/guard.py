@@ -19,16 +19,18 @@ import gradio as gr
 from gradio import processing_utils
 from gradio.exceptions import InvalidPathError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 
-from ftui.core import languages
-from ftui.core.access import Access
+from ftui.core import hosts, languages
+from ftui.core.access import Access, is_visitor
 from ftui.core.errors import UserError
 
-LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 READING = ("GET", "HEAD", "OPTIONS")
 MOST_LOGINS, LOGIN_SECONDS = 20, 60  # attempts in so many seconds, all from one address
+VISITOR = "ftui-visitor"  # the cookie
 LARGEST_CALL = 4_000_000  # bytes that a visitor of a demo may send to a handler; files are uploaded
+MOST_FILES = 5  # of the largest kind that a demo takes in one upload: train, validation, test, and room
 
 _LANGUAGE = "|".join(languages.LANGUAGES)
 _API = "|".join(
@@ -46,7 +48,7 @@ class Guard:
 
     def __init__(self, app: Callable, way: Access):
         self.app, self.way = app, way
-        self.hosts = set(filter(None, os.environ.get("FTUI_HOSTS", "").lower().replace(" ", "").split(",")))
+        self.hosts = hosts.named()
         framed = "https://huggingface.co https://*.hf.space" if os.environ.get("SPACE_ID") else ""
         self.logins: dict[str, list[float]] = {}
         self.headers = {
@@ -78,7 +80,7 @@ class Guard:
     def problem(self, method: str, path: str, headers: Headers) -> tuple[int, UserError] | None:
         """(status, error) of a request that is refused."""
         host = headers.get("host", "").lower()
-        if self.way.mode == "local" and not LOOPBACK.fullmatch(host) and not {host, "*"} & self.hosts:
+        if self.way.mode == "local" and not hosts.ours(host, self.hosts):
             return 421, UserError("host_foreign", host=host[:100])
         if not ADDRESSES.fullmatch(path):
             return 404, UserError("address_unknown", path=path[:100])
@@ -112,12 +114,15 @@ class Guard:
         return method not in READING and site not in (None, "none")
 
     def _too_much(self, path: str, headers: Headers) -> tuple[int, UserError] | None:
-        if path.endswith("/gradio_api/upload"):
-            full = shutil.disk_usage(tempfile.gettempdir()).free < self.way.least_free
-            return (507, UserError("demo_full")) if full else None
+        upload = path.endswith("/gradio_api/upload")
+        most = MOST_FILES * (self.way.most_megabytes or 0) * 1024**2 if upload else LARGEST_CALL
         length = headers.get("content-length", "")
-        if not length.isdecimal() or int(length) > LARGEST_CALL:
-            return 413, UserError("demo_call", most=LARGEST_CALL // 1_000_000)
+        if not length.isdecimal() or int(length) > most:
+            return 413, UserError("demo_call", most=most // 1_000_000)
+        if upload and not is_visitor(cookie_parser(headers.get("cookie", "")).get(VISITOR)):
+            return 403, UserError("no_visitor")
+        if upload and shutil.disk_usage(tempfile.gettempdir()).free < self.way.least_free:
+            return 507, UserError("demo_full")
         return None
 
 

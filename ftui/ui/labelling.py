@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,8 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.data import forms, label_rows, labelling
 from ftui.data.label_rows import FORMATS, ONE, SEVERAL, SPANS, Subject
+from ftui.ui import downloads, pieces, readings, sidebar, suggesting, workshop
 from ftui.ui import label_boards as boards
-from ftui.ui import pieces, readings, sidebar, suggesting, workshop
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, find_run, html
 
 WHICH = {
@@ -304,7 +303,7 @@ def save(home: Home, lang: str, data_id: str, reading: str, format: str) -> str:
     if what is None or format not in FORMATS:
         raise UserError("nothing_labelled")
     suffix = {"label-studio": "label-studio.json"}.get(format, format)
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"labels.{suffix}"
+    path = downloads.place(f"labels.{suffix}")
     label_rows.export(folder, what, format, path)
     return str(path)
 

@@ -6,9 +6,7 @@ anew it calls `tick`.
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 import gradio as gr
 
@@ -18,7 +16,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job
 from ftui.jobs.following import Following, follow
-from ftui.ui import charts, demo, glossary, layers, lines, live, outcome, pieces, search
+from ftui.ui import charts, demo, downloads, glossary, layers, lines, live, outcome, pieces, search
 from ftui.ui.page import BROWSER, LATEST, QUIET, SHOWN, Page, chart, draw, go_to, html, pulse_of
 
 OUTPUTS = 16 + search.OUTPUTS
@@ -181,7 +179,7 @@ def full_log(home: Home, lang: str, run_id: str) -> str | None:
     if job is None or not job.events.exists():
         gr.Warning(languages.text("no_worker_log", lang))
         return None
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{run_id}.log"
+    path = downloads.place(f"{job.run.id}.log")
     with open(path, "w", encoding="utf-8") as file:
         for event in ev.read(job.events)[0]:
             said = lines.sentence(event, lang) if lines.level_of(event) else ""

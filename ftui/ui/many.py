@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import tempfile
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -12,10 +12,11 @@ import gradio as gr
 
 from ftui import tasks
 from ftui.core import languages, recipe
+from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.data import annotating, intake
-from ftui.ui import asking, pieces
+from ftui.ui import asking, downloads, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, html
 
 MOST_INPUTS = 2  # fields of one question on a page
@@ -42,15 +43,13 @@ def _threshold(run: Run) -> float | None:
     return round(decision["threshold"], 2) if "threshold" in decision else None
 
 
-def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | None = None) -> tuple:
+def look(home: Home, lang: str, run_id: str, path: str | None, way: Access = LOCAL) -> tuple:
     """A file was chosen: (facts, choice of a column for each input, start, result, output)."""
     hidden = (*[gr.Dropdown(visible=False)] * MOST_INPUTS, gr.Button(visible=False), "", gr.Row(visible=False))
     if not path:
         return "", *hidden
     try:
-        with annotating.opened(Path(path)) as (table, card):
-            if most_rows is not None and table.num_rows > most_rows:
-                raise UserError("demo_rows", rows=table.num_rows, most=most_rows)
+        with annotating.opened(Path(path), progress=way.check_import_rows) as (table, card):
             names = table.column_names
             run = home.run(run_id)
             inputs = asking.inputs(run)
@@ -73,7 +72,7 @@ def look(home: Home, lang: str, run_id: str, path: str | None, most_rows: int | 
     return facts + notes, *choices, start, shown, gr.Row(visible=False)
 
 
-def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: float | None, *columns: str | None) -> Iterator[tuple]:
+def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: float | None, *columns: str | None, way: Access = LOCAL) -> Iterator[tuple]:
     """`threshold` holds where the model decides by one; `columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
     working = (gr.Button(interactive=False), gr.Button(visible=True), gr.Row(visible=False), gr.skip())
     ready = (gr.Button(interactive=True), gr.Button(visible=False))
@@ -88,7 +87,7 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
         for url, waited in asking.server(run):
             if url is None:
                 yield asking.loading(waited, lang), None, *working
-        with annotating.opened(Path(path)) as (table, card):
+        with annotating.opened(Path(path), progress=way.check_import_rows) as (table, card):
             yield _progress(0, table.num_rows, lang), None, *working
             made = None
             for done, made in annotating.annotate(table, chosen, lambda rows: _ask(url, rows, decision), task.cell):
@@ -122,7 +121,7 @@ def save(home: Home, lang: str, made: tuple | None, format: str) -> str:
         raise UserError("file_gone")
     name, table = made
     stem = Path(name.removesuffix(".gz")).stem or "data"
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / f"{stem}-predictions.{format}"
+    path = downloads.place(f"{stem}-predictions.{format}")
     annotating.write(table, path, format)
     return str(path)
 
@@ -165,12 +164,9 @@ def build(page: Page) -> View:
             button = gr.Button(t("many_download"), variant="primary", elem_id="many-download", elem_classes=["fit"])
     made = gr.State(None, time_to_live=3600)
 
-    def look_here(home: Home, lang: str, run_id: str, path: str | None) -> tuple:
-        return look(home, lang, run_id, path, page.way.most_rows)
-
     looked = [facts, *columns, go, result, output]
-    zone.change(page.bind(look_here), [page.run, zone], looked, **QUIET)
-    working = go.click(page.bind(run_file), [page.run, zone, threshold, *columns], [result, made, go, cancel, output, format], **QUIET)
+    zone.change(page.bind(functools.partial(look, way=page.way)), [page.run, zone], looked, **QUIET)
+    working = go.click(page.bind(functools.partial(run_file, way=page.way)), [page.run, zone, threshold, *columns], [result, made, go, cancel, output, format], **QUIET)
     cancel.click(page.bind(stopped), [], [result, go, cancel], cancels=[working], **QUIET)
     page.offer(button, save, [made, format])
     return View(show, [page.run], [part, threshold, *looked])

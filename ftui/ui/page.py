@@ -1,5 +1,6 @@
 """What all tabs share: the language, the visitor's home, the parts of the address, and how a handler is called."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,8 +105,14 @@ class Page:
 
     def offer(self, button: gr.Button, handler: Callable, inputs: list) -> None:
         """A click makes a file (`handler` returns the path of a copy) and downloads it."""
+
+        @functools.wraps(handler)
+        def checked(home: Home, lang: str, *values):
+            self.way.check_disk(home)
+            return handler(home, lang, *values)
+
         file = gr.DownloadButton(elem_id=f"{button.elem_id}-file", elem_classes=["offscreen"])
-        made = button.click(self.bind(handler), inputs, [file], **SHOWN)
+        made = button.click(self.bind(checked), inputs, [file], **SHOWN)
         made.success(None, [file], [], js="(file) => ftui.download(file)", **BROWSER)
 
 

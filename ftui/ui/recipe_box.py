@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import gradio as gr
 
 from ftui.core.home import Home
-from ftui.ui import pieces
+from ftui.ui import downloads, pieces
 from ftui.ui.page import BROWSER, Page, html
 
 # ---- handlers
@@ -25,7 +22,7 @@ def download_script(home: Home, lang: str, script: str) -> str:
 
 
 def _file(name: str, text: str) -> str:
-    path = Path(tempfile.mkdtemp(prefix="ftui-")) / name
+    path = downloads.place(name)
     path.write_text(text or "", encoding="utf-8")
     return str(path)
 

@@ -53,7 +53,7 @@ def add_sample(home: Home, lang: str, picked: str, way: Access = LOCAL) -> tuple
     if verb:
         data_id, run_id, tabs = demo.start(home, lang, name, way)
         return data_id, "", run_id, tabs
-    return *_told(lambda: _file(home, samples_folder() / name, LOCAL), lang), gr.skip(), gr.skip()
+    return *_told(lambda: _file(home, samples_folder() / name, way), lang), gr.skip(), gr.skip()
 
 
 def _samples(lang: str) -> str:
@@ -116,10 +116,9 @@ def add_named(home: Home, lang: str, name: str, way: Access = LOCAL) -> tuple:
         return gr.skip(), gr.skip()
 
     def bring() -> tuple[str, str]:
-        if way.mode != "local":
-            if not hub.is_id(name) or Path(name).exists():
-                raise UserError("path_only_local", path=name)
-            way.check_import(home, 0)
+        way.check_source(name)
+        if way.mode != "local" and not hub.is_id(name):
+            raise UserError("path_only_local", path=name)
         return preparing.resolve(name, home).id, ""
 
     return _told(bring, lang)
@@ -208,12 +207,13 @@ def build(page) -> tuple[gr.HTML, gr.Dropdown]:
             with gr.Column(scale=3, min_width=280):
                 drop = gr.File(label=t("drop"), height=200, elem_id="drop", container=False, file_count="multiple")
                 html(f'<div class="ft sub">{t("drop_formats")}</div>')
-                with gr.Accordion(t("more_sources"), open=False, elem_id="more-sources"):
+                hosted = page.way.mode == "demo"
+                with gr.Accordion(t("paste" if hosted else "more_sources"), open=False, elem_id="more-sources"):
                     with gr.Row():
                         with gr.Column(min_width=260):
                             pasted = gr.Textbox(label=t("paste"), placeholder=t("paste_hint"), lines=4, max_lines=8, elem_id="paste")
                             paste = gr.Button(t("paste_use"), size="sm", elem_id="paste-use")
-                        with gr.Column(min_width=260):
+                        with gr.Column(min_width=260, visible=not hosted):
                             local = page.way.mode == "local"
                             named = gr.Textbox(
                                 label=t("source_name" if local else "source_name_hub"),

@@ -16,10 +16,9 @@ from fastapi.responses import RedirectResponse, Response
 from ftui.core import languages
 from ftui.core.access import Access
 from ftui.ui import style
-from ftui.ui.guard import Guard
+from ftui.ui.guard import VISITOR, Guard
 
 COOKIE = "ftui-lang"
-VISITOR = "ftui-visitor"
 
 
 def add_routes(web: FastAPI, way: Access) -> None:

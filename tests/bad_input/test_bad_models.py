@@ -188,6 +188,7 @@ def test_what_is_a_secret(monkeypatch):
     assert redacted("abc is too short to be told from a word") == "abc is too short to be told from a word"
     monkeypatch.setenv("HF_TOKEN", "something-else-entirely")
     monkeypatch.setenv("FTUI_AUTH", "me:open-sesame")
-    for text in ("Bearer hf_AbCdEfGhIjKlMnOpQrSt", "token something-else-entirely!", "password open-sesame", "http://me:pw123@proxy:80/x"):
+    monkeypatch.setenv("FTUI_API_KEY", "of-the-server")
+    for text in ("Bearer hf_AbCdEfGhIjKlMnOpQrSt", "token something-else-entirely!", "password open-sesame", "key of-the-server", "http://me:pw123@proxy:80/x"):
         assert "***" in redacted(text)
     assert redacted("hf_hub and half_done stay") == "hf_hub and half_done stay"

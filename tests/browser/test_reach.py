@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 
 from ftui import jobs
 from tests.browser.steps import drop, set_field
-from tests.conftest import wait_for
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_visitors_are_kept_apart(ui, open_page, toy_csv):
     second.goto(ui.url + re.sub(r"&?(run|tab)=[^&]*", "", address))
     expect(second.locator("#data-empty, #strip").first).to_be_visible()
     expect(second.locator("#data-view")).not_to_be_visible()
-    wait_for(lambda: len(homes(ui)) == 2)
+    assert homes(ui) == [mine]  # who only looks has no folder
     assert ui.home.all_runs() == []
 
     first.reload()

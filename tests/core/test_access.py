@@ -1,8 +1,10 @@
 import dataclasses
 import os
+import time
 
 import pytest
 
+from ftui import tasks
 from ftui.core import access, recipe
 from ftui.core.errors import UserError
 from ftui.core.home import Home
@@ -50,6 +52,12 @@ def test_data_outside_the_home(tmp_path, path):
         ({"search": {"minutes": 6}}, 1000, "demo_search"),
         ({"training": {"num_train_epochs": 1000}}, 10_000, "demo_steps"),
         ({"training": {"num_train_epochs": 1000, "max_steps": 10}}, 10_000, None),
+        ({"training": {"save_total_limit": 3}}, 100, "demo_checkpoints"),
+        ({"retries": 1}, 100, "demo_retries"),
+        ({"language": {"samples": 100, "max_new_tokens": 1000}}, 100, None),
+        ({"language": {"samples": 100, "max_new_tokens": 1000, "num_beams": 2}}, 100, "demo_written"),
+        ({"language": {"samples": 0, "max_new_tokens": 4096, "num_beams": 32}}, 100, None),
+        ({"language": {"max_new_tokens": 4096, "num_beams": 32}}, 100, "demo_written"),
         ({"training": {"num_train_epochs": 1000, "max_steps": 100, "gradient_accumulation_steps": 99}}, 10_000, "demo_steps"),
     ],
 )
@@ -122,10 +130,69 @@ def test_a_home_is_removed_when_nobody_comes(tmp_path):
     assert ended == [Home(old)]
 
 
+FEW = dataclasses.replace(access.DEMO, most_visitors=2)
+
+
+def test_a_visit_alone_takes_no_place(tmp_path):
+    for number in range(5):
+        assert not FEW.home(Home(tmp_path), f"{number:032x}").path.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_demo_takes_only_so_many_visitors(tmp_path):
-    few = dataclasses.replace(access.DEMO, most_visitors=2)
     for name in "ab":
-        few.home(Home(tmp_path), name * 32).path.mkdir(parents=True)
+        FEW.check_import(FEW.home(Home(tmp_path), name * 32), 1)
     with pytest.raises(UserError, match="as many visitors"):
-        few.home(Home(tmp_path), "c" * 32)
-    assert few.home(Home(tmp_path), "a" * 32).path.exists()
+        FEW.check_import(FEW.home(Home(tmp_path), "c" * 32), 1)
+    FEW.check_import(FEW.home(Home(tmp_path), "a" * 32), 1)
+
+
+def test_homes_without_runs_that_were_left_make_room(tmp_path):
+    """The oldest first; who has a run, or was here within the hour, stays."""
+    with_run, left, longer_left = (FEW.home(Home(tmp_path), name * 32) for name in "abc")
+    run = with_run.new_run()
+    run.recipe.write_text("version: 1")
+    left.datasets.mkdir(parents=True)
+    hours_ago = time.time() - 2 * 3600
+    for home in (with_run, left):
+        os.utime(home.path, (hours_ago, hours_ago))
+    FEW.admit(longer_left)
+    assert (with_run.path.exists(), left.path.exists(), longer_left.path.exists()) == (True, False, True)
+
+    with pytest.raises(UserError, match="as many visitors"):
+        FEW.admit(left)
+    roomy = dataclasses.replace(access.DEMO, most_visitors=3)
+    roomy.admit(left)
+    os.utime(longer_left.path, (hours_ago - 3600, hours_ago - 3600))
+    os.utime(left.path, (hours_ago, hours_ago))
+    roomy.admit(FEW.home(Home(tmp_path), "d" * 32))
+    assert left.path.exists() and not longer_left.path.exists()
+
+
+def test_no_task_writes_out_more_samples_than_are_counted():
+    most = max(getattr(tasks.get(name), "SAMPLES", 0) for name in tasks.TASKS)
+    assert most == access._SAMPLES
+
+
+HOSTILE = ["work/visitors:default", "work:default", ":default", "./work:x", "../work:x"]
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_a_folder_cannot_pass_for_a_data_set_of_the_hub(tmp_path, monkeypatch, path):
+    (tmp_path / "work" / "visitors").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    home = Home(tmp_path / "mine")
+    for way in (access.PRIVATE, access.DEMO):
+        assert code(way, home, data={"path": path}) == "path_only_local"
+        assert code(way, home, distil={"teacher": "x", "unlabelled_path": path}) == "path_only_local"
+        with pytest.raises(UserError, match="path on the server"):
+            way.check_source(path)
+    access.LOCAL.check_source(path)
+
+
+def test_a_demo_reads_nothing_of_the_hub(tmp_path):
+    home = Home(tmp_path)
+    own = str(home.datasets / ("1" * 16))
+    for data in ({"path": "owner/name"}, {"path": "owner/name:config"}, {"path": own, "test_path": "owner/name"}, {"path": "x" * 5000}, {"path": "a\0b"}):
+        assert code(access.DEMO, home, data=data) == "demo_hub"
+        assert code(access.PRIVATE, home, data=data) is None

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftui.core.errors import UserError
-from ftui.data import intake
+from ftui.data import intake, preparing
 
 REPO = Path(__file__).parents[2]
 
@@ -93,6 +93,21 @@ def test_a_repository_without_data(folder: Path, home) -> None:
         intake.import_hub("me/reviews", home)
     assert caught.value.code == "hub_unreadable"
     assert list(home.datasets.iterdir()) == []
+
+
+@pytest.mark.parametrize("repo", ["me/reviews", "me/reviews:default", "me"])
+def test_a_folder_of_that_name_is_not_taken_for_the_hubs(folder: Path, home, repo: str) -> None:
+    write(folder / "train.parquet", 3)
+    with pytest.raises(UserError) as caught:
+        preparing.resolve(repo, home)
+    assert caught.value.code == ("hub_or_folder" if ":" in repo else "data_is_folder")
+
+
+def test_the_name_of_a_format_does_not_read_what_lies_here(folder: Path, home) -> None:
+    write(folder / "train.parquet", 3)
+    with pytest.raises(UserError) as caught:
+        intake.import_hub("parquet", home)
+    assert caught.value.code == "hub_not_found"
 
 
 @pytest.mark.parametrize(

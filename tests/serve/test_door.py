@@ -13,9 +13,13 @@ import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
 from ftui.artifacts.predicting import Predictor
 from ftui.serve.app import create
+from ftui.serve.door import Door
+from ftui.serve.metrics import Metrics
 from tests.conftest import reviews, wait_for
 
 KEY = {"Authorization": "Bearer geheim"}
@@ -170,3 +174,29 @@ def test_whatever_comes_is_answered_without_a_5xx(app, url, mode):
 
         holds()
     assert {"/predict", "/models/second/predict"} <= tried
+
+
+NO_KEY = [
+    ({"host": "127.0.0.1:8000"}, 200),
+    ({"host": "localhost:8000", "origin": "http://localhost:3000"}, 200),
+    ({"host": "[::1]:8000"}, 200),
+    ({"host": "lab.example", "origin": "https://lab.example"}, 200),
+    ({"host": "evil.example:8000"}, 421),
+    ({"host": "127.0.0.1.evil.example"}, 421),
+    ({"host": ""}, 421),
+    ({"host": "127.0.0.1:8000", "origin": "https://evil.example"}, 403),
+    ({"host": "127.0.0.1:8000", "origin": "null"}, 403),
+]
+
+
+@pytest.mark.parametrize(("headers", "status"), NO_KEY, ids=str)
+def test_without_a_key_other_sites_pages_learn_nothing(monkeypatch, headers, status):
+    """Where only this machine can reach it. With a key, or for others, any name is good."""
+    monkeypatch.setenv("FTUI_HOSTS", "lab.example")
+
+    def asked(**options) -> int:
+        door = Door(PlainTextResponse("answer"), Metrics(), **options)
+        return TestClient(door).get("/info", headers={**headers, **KEY}).status_code
+
+    assert asked(local=True) == status
+    assert asked() == asked(local=True, key="geheim") == 200

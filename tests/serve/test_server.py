@@ -56,6 +56,7 @@ def test_health_info_docs(url, trained):
     assert httpx.get(f"{url}/health").json() == {"status": "ok"}
     assert httpx.get(f"{url}/info").json()["labels"] == ["正面", "负面"]
     assert httpx.get(f"{url}/docs").status_code == 200
+    assert httpx.get(f"{url}/info", headers={"host": "evil.example"}).status_code == 421
     assert "/predict" in httpx.get(f"{url}/openapi.json").json()["paths"]
 
 

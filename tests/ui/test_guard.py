@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from ftui.core import access
 from ftui.core.home import Home
 from ftui.ui import app as ui
-from ftui.ui import guard
+from ftui.ui import guard, sidebar, sources
 from ftui.ui.guard import ADDRESSES, LARGEST_CALL
 
 HERE = "http://127.0.0.1:7860"
@@ -190,15 +190,35 @@ def test_a_login_guards_everything_that_is_not_the_shell(tmp_path):
 
 def test_a_demo_takes_no_mountains(demo, monkeypatch):
     origin = {"origin": "https://someone-ftui.hf.space"}
+    demo.get("/en/")  # the cookie
     heavy = demo.post(JOIN, content=b" " * (LARGEST_CALL + 1), headers={**origin, "content-type": "application/json"})
     assert (heavy.status_code, heavy.json()["error"]["code"]) == (413, "demo_call")
     endless = demo.post(JOIN, content=iter([b"{"]), headers={**origin, "content-type": "application/json"})
     assert endless.status_code == 413
     file = {"files": ("big.csv", b"x" * 21_000_000)}
     assert demo.post("/en/gradio_api/upload", files=file, headers=origin).status_code == 413
+    small = {"files": ("a.csv", b"x")}
+    assert demo.post("/en/gradio_api/upload", files=small, headers=origin).status_code == 200
+    several = demo.post("/en/gradio_api/upload", content=b"", headers={**origin, "content-length": "120000000"})
+    assert (several.status_code, several.json()["error"]["code"]) == (413, "demo_call")
+    assert demo.post("/en/gradio_api/upload", content=iter([b"x"]), headers=origin).status_code == 413  # of no known length
+    for cookie in ({}, {"ftui-visitor": "../x"}):
+        stranger = TestClient(demo.app, base_url=str(demo.base_url), cookies=cookie).post("/en/gradio_api/upload", files=small, headers=origin)
+        assert (stranger.status_code, stranger.json()["error"]["code"]) == (403, "no_visitor")
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10**6}))
     full = demo.post("/en/gradio_api/upload", files={"files": ("a.csv", b"x")}, headers=origin)
     assert (full.status_code, full.json()["error"]["code"]) == (507, "demo_full")
+
+
+def test_a_visit_to_a_demo_writes_nothing(tmp_path):
+    visited = client(tmp_path, access.DEMO, base="https://someone-ftui.hf.space")
+    visited.get("/en/")
+    assert visited.get("/live?run=x").status_code == 200
+    home = access.DEMO.home(Home(tmp_path), visited.cookies["ftui-visitor"])
+    assert sidebar.runs(home, "en", "", "", "", "") and ui.open_address(home, "en", {})[2] == "data"
+    assert list(tmp_path.iterdir()) == []
+    demo = sources.add_sample(home, "en", "en_headlines.csv", access.DEMO)
+    assert demo[1] == "" and home.dataset(demo[0]).is_dir()
 
 
 def test_passwords_cannot_be_tried_without_end(tmp_path):

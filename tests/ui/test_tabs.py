@@ -4,6 +4,8 @@ import html
 import json
 import os
 import threading
+import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import gradio as gr
@@ -304,9 +306,16 @@ class TestMany:
         path.write_bytes(b"")
         assert "a.csv is empty" in many.look(home, "en", finished.id, str(path))[0]
         path.write_text("text\na\nb\n")
-        assert "at most 1" in many.look(home, "en", finished.id, str(path), 1)[0]
+        few = replace(DEMO, most_rows=1)
+        assert "at most 1" in many.look(home, "en", finished.id, str(path), few)[0]
         ((told, *_),) = many.run_file(home, "en", finished.id, None, None, "text")
         assert "Choose the file again" in told
+
+    def test_the_cap_holds_for_whoever_has_not_looked_first(self, home: Home, finished, server, tmp_path):
+        path = tmp_path / "a.csv"
+        path.write_text("text\na\nb\n")
+        *_, (told, made, *_) = many.run_file(home, "en", finished.id, str(path), 0.5, "text", way=replace(DEMO, most_rows=1))
+        assert "at most 1" in told and made is None
 
 
 CARD = {
@@ -326,6 +335,14 @@ def exported(finished):
     base = {key: value for key, value in CARD.items() if key not in ("promise", "within")} | {"agreement": 1.0}
     (finished.exports / "model.json").write_text(json.dumps(base))
     return finished
+
+
+def exporting_now(run):
+    """An export that goes on, of this very process."""
+    job = run.new_job("export", {"format": "safetensors"})
+    job.write_card({**job.card(), **processes.identity(os.getpid()), "spawned": time.time()})
+    ev.Writer(job.events, 1).state(ev.RUNNING)
+    return job
 
 
 class TestExport:
@@ -352,6 +369,23 @@ class TestExport:
         figure = charts.artefacts(export_tab.points(cards, "en"), "en")
         assert [trace.name for trace in figure.data] == ["Model · 2.0 MB", "ONNX, 8 bits · 2.0 MB"]
         assert charts.artefacts([], "en") is None
+
+    def test_what_is_being_made_is_not_begun_again(self, home: Home, finished):
+        going_on = exporting_now(finished)
+        assert jobs.start_export(finished, "safetensors") == going_on
+        assert finished.jobs("export") == [going_on]
+
+    def test_a_demo_makes_one_thing_at_a_time(self, tmp_path, dataset):
+        mine, others = (make_run(Home(tmp_path / "visitors" / name), dataset)[0] for name in "ab")
+        for run in (mine, others):
+            run.model.mkdir()
+        going_on = exporting_now(others)
+        with pytest.raises(UserError, match="Another model of this demo"):
+            jobs.start_export(mine, "safetensors", DEMO)
+        with pytest.raises(UserError, match="Another model of this demo"):
+            jobs.start_export(others, "onnx", DEMO)
+        assert jobs.start_export(others, "safetensors", DEMO) == going_on
+        assert mine.jobs("export") == [] and others.jobs("export") == [going_on]
 
     @pytest.mark.parametrize("name", ["../..", "../recipe.yaml", "", "jobs", "model.json"])
     def test_nothing_else_can_be_packed(self, home: Home, exported, name):

@@ -157,6 +157,7 @@ class TestSources:
             data_id, notice = sources.add_named(home, "en", str(toy_csv), way)
             assert data_id == gr.skip() and 'role="alert"' in notice
         assert "nowhere.csv" in sources.add_named(home, "en", "nowhere.csv")[1]
+        assert "reads no data sets of the Hub" in sources.add_named(home, "en", "owner/name", DEMO)[1]
 
     def test_only_samples_can_be_asked_for(self, home: Home):
         assert sources.add_sample(home, "en", "../../../etc/passwd") == (gr.skip(),) * 4
