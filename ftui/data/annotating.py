@@ -67,9 +67,9 @@ def _looks_like(table: pa.Table, role: str) -> str | None:
 
 
 def annotate(
-    table: pa.Table, columns: dict[str, str], ask: Callable[[list[dict]], list[dict]], cell: Callable[[dict], tuple]
+    table: pa.Table, columns: dict[str, str], ask: Callable[[list[dict]], list[dict]], cell: Callable[[dict], tuple], at_once: int = BATCH
 ) -> Iterator[tuple[int, pa.Table | None]]:
-    """Yields (rows done, None) after each BATCH, and at the end (rows, the table with columns prediction and
+    """Yields (rows done, None) after each `at_once`, and at the end (rows, the table with columns prediction and
     confidence, as the task's `cell` gives them). `columns` (input -> column) are handed to `ask` as dictionaries. Rows
     that lack one of them are not asked about; their prediction is empty. A column of the file that bears such a name
     keeps it; ours is prediction_2 then."""
@@ -77,8 +77,8 @@ def annotate(
     rows = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
     told: list[tuple] = [(None, None)] * len(rows)
     asked = [i for i, row in enumerate(rows) if all(text.strip() for text in row.values())]
-    for start in range(0, len(asked), BATCH):
-        chosen = asked[start : start + BATCH]
+    for start in range(0, len(asked), at_once):
+        chosen = asked[start : start + at_once]
         for i, answer in zip(chosen, ask([rows[i] for i in chosen]), strict=True):
             told[i] = cell(answer)
         yield chosen[-1] + 1, None

@@ -56,12 +56,13 @@ def job_of(run: Run) -> Job:
         return job
 
 
-def predict(url: str, given: dict) -> dict:
-    """What the server says to a question as `body` makes it, or to {"inputs": [...]}. Raises UserError."""
+def predict(url: str, given: dict, patience: float | None = 120.0) -> dict:
+    """What the server says to a question as `body` makes it, or to {"inputs": [...]}, within so many seconds (None: however
+    long it takes). Raises UserError."""
     import httpx
 
     try:
-        answer = httpx.post(f"{url}/predict", json=given, headers=key(), timeout=120, trust_env=False)
+        answer = httpx.post(f"{url}/predict", json=given, headers=key(), timeout=httpx.Timeout(30, read=patience), trust_env=False)
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise UserError("server_failed", problem=str(error) or type(error).__name__) from error

@@ -20,6 +20,7 @@ from ftui.ui import asking, downloads, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, html
 
 MOST_INPUTS = 2  # fields of one question on a page
+WRITTEN = 4  # rows that a model which writes is asked about at a time: each may take a minute
 PREVIEW = 50
 SHOWN = 5  # rows before anything is asked
 
@@ -84,13 +85,14 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
         task = tasks.get(asking.task_of(run))
         own = _threshold(run)
         decision = {} if own is None or threshold == own else {"threshold": threshold}
+        at_once, patience = (WRITTEN, None) if tasks.speaks(task) else (annotating.BATCH, 120.0)
         for url, waited in asking.server(run):
             if url is None:
                 yield asking.loading(waited, lang), None, *working
         with annotating.opened(Path(path), progress=way.check_import_rows) as (table, card):
             yield _progress(0, table.num_rows, lang), None, *working
             made = None
-            for done, made in annotating.annotate(table, chosen, lambda rows: _ask(url, rows, decision), task.cell):
+            for done, made in annotating.annotate(table, chosen, functools.partial(_ask, url, decision, patience), task.cell, at_once):
                 if made is None:
                     yield _progress(done, table.num_rows, lang), None, *working
             assert made is not None
@@ -106,8 +108,8 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
     yield preview, (card["name"], made), *ready, gr.Row(visible=True), format
 
 
-def _ask(url: str, rows: list[dict], decision: dict) -> list[dict]:
-    return asking.predict(url, {"inputs": [asking.body(row) for row in rows], **decision})["results"]
+def _ask(url: str, decision: dict, patience: float | None, rows: list[dict]) -> list[dict]:
+    return asking.predict(url, {"inputs": [asking.body(row) for row in rows], **decision}, patience)["results"]
 
 
 def stopped(home: Home, lang: str) -> tuple:
