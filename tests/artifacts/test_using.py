@@ -1,0 +1,124 @@
+"""The code that is shown runs as it stands and gives the server's answers, whatever the task; the models have learned nothing."""
+
+import ast
+import json
+
+import pytest
+
+from ftui import tasks
+from ftui.artifacts import exporting, model_card, using
+from ftui.artifacts.predicting import Predictor
+from ftui.core import recipe as recipes
+from ftui.core.home import Home
+
+TEXT = "excellent 很好 the thing"
+COLUMNS = {"text": "t", "text_pair": "p", "number": "n", "label": "l", "question": "q", "context": "c", "answers": "a", "spans": "s"}
+CASES = {
+    "number": ("text-regression", ("text", "number"), ["71.3", "15.2"]),
+    "similarity": ("text-regression", ("text", "text_pair", "number"), ["-3.5", "0.25"]),
+    "answer": ("question-answering", ("question", "context", "answers"), ["answer"]),
+    "answer or none": ("question-answering", ("question", "context", "answers"), ["answer", "no_answer"]),
+    "classes": ("text-classification", ("text", "label"), [f"label {i}" for i in range(12)]),
+    "pairs": ("text-classification", ("text", "text_pair", "label"), ["a", "b"]),
+    "several": ("multi-label-classification", ("text", "label"), ["a", "b", "c"]),
+    "entities": ("token-classification", ("text", "spans"), ["O", "B-X", "I-X"]),
+    "gaps": ("fill-mask", ("text",), []),
+}
+EVERY = ("model", "adapter", "pth", "torchscript", "torch-export", "onnx")
+FORMS = {"gaps": ("model", "adapter", "pth"), "number": EVERY, "answer or none": EVERY}  # of others those that are made quickly
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, toy_model):
+    """A function that makes a run with a model of this task, an untrained adapter beside it."""
+    import peft
+    import torch
+    from transformers import AutoTokenizer
+
+    home = Home(tmp_path_factory.mktemp("using") / "home")
+
+    def make(task: str, roles: tuple[str, ...], labels: list[str], seed: int = 1, **card):
+        module, run = tasks.get(task), home.new_run()
+        columns = {role: COLUMNS[role] for role in roles}
+        recipe = {"task": task, "model": str(toy_model), "data": {"path": "x", "columns": columns}, "strategy": {"name": "lora"}}
+        run.recipe.write_text(recipes.dump(recipes.build(recipe)), encoding="utf-8")
+        torch.manual_seed(seed)
+        config = peft.LoraConfig(target_modules=["query", "value"], init_lora_weights=False, modules_to_save=_heads(task))
+        model = peft.get_peft_model(module.load_model(str(toy_model), labels), config)
+        model.save_pretrained(run.model / "adapter")
+        model.merge_and_unload().save_pretrained(run.model)
+        tokenizer = AutoTokenizer.from_pretrained(toy_model)
+        for folder in (run.model, run.model / "adapter"):
+            tokenizer.save_pretrained(folder)
+        asked = list(tasks.inputs(module, columns))
+        card |= {"version": 1, "task": task, "labels": labels, "asked": asked, "max_length": 32, "base": str(toy_model), "run": run.id, "best": {}}
+        if tasks.speaks(module):
+            card["language"] = {}
+        (run.model / "ftui.json").write_text(json.dumps(card), encoding="utf-8")
+        return run
+
+    return make
+
+
+def _heads(task: str) -> list[str] | None:
+    return None if task == "fill-mask" else ["qa_outputs"] if task == "question-answering" else ["classifier"]
+
+
+def export(run, form: str) -> None:
+    folder = run.exports / form
+    folder.mkdir(parents=True)
+    extra = exporting.FORMATS[form].make(run, folder)
+    card = json.loads((run.model / "ftui.json").read_text(encoding="utf-8"))
+    (folder / "ftui.json").write_text(json.dumps({**card, "format": form, **extra}), encoding="utf-8")
+
+
+def printed(run, form: str, capsys, monkeypatch, text: str = TEXT) -> tuple[str, str]:
+    """(the code, what it prints), run in the artefact's folder."""
+    if form != "model" and not (run.exports / form).exists():
+        export(run, form)
+    monkeypatch.chdir(exporting.folder_of(run, form))
+    code = using.code(run, form, text, ".")
+    base = recipes.load(run.recipe).model
+    capsys.readouterr()
+    exec(compile(code.replace(f'"{using.base_name(base)}"', repr(base)), form, "exec"), {})
+    return code, capsys.readouterr().out
+
+
+def served(run, text: str = TEXT) -> dict:
+    """What the server says of the texts that the code asks about."""
+    predictor = Predictor(run.model)
+    asked = [text, f"{text} 2"]
+    return predictor.predict([dict(zip(predictor.inputs, asked, strict=False))])[0]
+
+
+@pytest.mark.parametrize(("case", "form"), [(case, form) for case in CASES for form in FORMS.get(case, ("model", "adapter", "pth", "torchscript"))])
+def test_the_code_answers_as_the_server_does(finished, capsys, monkeypatch, case, form):
+    task, roles, labels = CASES[case]
+    run = finished(task, roles, labels, **({"decision": {"threshold": 0.4}} if case == "several" else {}))
+    _, said = printed(run, form, capsys, monkeypatch)
+    answer = served(run)
+    if task == "text-regression":
+        assert float(said) == pytest.approx(answer["value"], rel=1e-5)
+    elif task == "question-answering":
+        assert said == answer["answer"] + "\n"
+    elif task == "fill-mask":
+        assert answer["candidates"] == [] and said.strip()
+    elif task == "token-classification":
+        assert said.strip()
+    else:
+        found = ast.literal_eval(said)
+        scores = found if isinstance(found, dict) else {one["label"]: one["score"] for one in found}
+        expected = {label: score for label, score in answer["scores"].items() if score >= answer.get("threshold", 0)}
+        assert scores == pytest.approx(expected, abs=1e-4) and scores
+
+
+@pytest.mark.parametrize("labels", [["answer"], ["answer", "no_answer"]])
+def test_a_span_lies_in_the_context_and_ends_after_it_begins(finished, capsys, monkeypatch, labels):
+    for seed in range(6):
+        run = finished("question-answering", ("question", "context", "answers"), labels, seed)
+        assert printed(run, "model", capsys, monkeypatch)[1] == served(run)["answer"] + "\n", seed
+
+
+def test_a_card_does_not_call_a_scale_labels(finished):
+    card = model_card.write(finished("text-regression", ("text", "number"), ["71.3", "15.2"]), "model")
+    assert "`71.3`" not in card and "15.2 + 71.3" in card
