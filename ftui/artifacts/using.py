@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ftui import tasks
-from ftui.artifacts import exporting
+from ftui.artifacts import cleaning_code, exporting
 from ftui.core.home import Run
+from ftui.core.part import Part
+from ftui.data import rewriting
 
 WHOLE = ("model", "safetensors")  # forms that transformers' pipelines load
 PIPELINES = ("text-classification", "token-classification", "fill-mask", "text-generation")  # what of them transformers 5 still has
@@ -54,7 +56,20 @@ def code(run: Run, name: str, text: str, folder: str = "model") -> str | None:
     if card.get("format") == "ensemble":
         return None
     task = tasks.get(card["task"])
-    asked = _asked(card, task, text)
+    steps = cleaning_code.steps(card.get("clean", []))
+    clean = cleaning_code.function(steps) if steps else None
+    asked = _asked(card, task, text, steps, clean is not None)
+    made = _form(run, card, task, asked, name, folder)
+    if not steps:
+        return made
+    imports, rest = made.split("\n\n", 1)
+    if clean is None:
+        return f"{imports}\n\n{cleaning_code.note(steps)}\n{rest}"
+    return "".join(f"import {module}\n" for module in clean[1]) + f"{imports}\n\n\n{clean[0]}\n\n\n{rest}"
+
+
+def _form(run: Run, card: dict, task: Any, asked: list[str], name: str, folder: str) -> str:
+    """The code for texts as the model reads them."""
     talks = (exporting.folder_of(run, name) / "chat_template.jinja").exists()
     config = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
     if name in WHOLE and task.PIPELINE in PIPELINES:
@@ -64,10 +79,11 @@ def code(run: Run, name: str, text: str, folder: str = "model") -> str | None:
     return _outputs(card, task, asked, name, folder, config)
 
 
-def _asked(card: dict, task: Any, text: str) -> list[str]:
-    """One text for each input of the model, as Python writes it."""
+def _asked(card: dict, task: Any, text: str, steps: list[Part], cleans: bool) -> list[str]:
+    """One text for each input of the model, as Python writes it; cleaned already where the code does not do it (`cleans`)."""
     inputs = card.get("asked") or tasks.inputs(task, ())
-    return [repr(text), *[repr(f"{text} {number}") for number in range(2, len(inputs) + 1)]]
+    texts = [text, *[f"{text} {number}" for number in range(2, len(inputs) + 1)]]
+    return [f"clean({one!r})" if cleans else repr(rewriting.rewrite(one, steps)) for one in texts]
 
 
 def _pipeline(card: dict, task: Any, asked: list[str], folder: str, talks: bool) -> str:

@@ -159,7 +159,8 @@ def test_the_heads_dropout_is_the_recipes(recipe_for, toy_csv, toy_model, tmp_pa
     assert run(made(recipe_for, toy_model, classifier_dropout=0.3), tmp_path, monkeypatch)["model"].dropout.p == 0.3
 
 
-def test_accumulated_batches_are_learned_from_as_one(recipe_for, toy_model, tmp_path, monkeypatch):
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_accumulated_batches_are_learned_from_as_one(recipe_for, toy_model, tmp_path, monkeypatch, smoothing):
     write_csv(tmp_path / "reviews.csv", reviews(16))
     steady = shutil.copytree(toy_model, tmp_path / "steady")
     config = json.loads((steady / "config.json").read_text(encoding="utf-8"))
@@ -167,7 +168,7 @@ def test_accumulated_batches_are_learned_from_as_one(recipe_for, toy_model, tmp_
     norms = []
     for size, accumulated in ((16, 1), (4, 4)):
         steps = {"per_device_train_batch_size": size, "gradient_accumulation_steps": accumulated, "max_steps": 1, "logging_steps": 1}
-        names = run(made(recipe_for, steady, {"test_size": 0, "validation_size": 0}, label_smoothing_factor=0.1, **steps), tmp_path, monkeypatch)
+        names = run(made(recipe_for, steady, {"test_size": 0, "validation_size": 0}, label_smoothing_factor=smoothing, **steps), tmp_path, monkeypatch)
         norms.append(names["trainer"].state.log_history[0]["grad_norm"])
     assert norms[0] == pytest.approx(norms[1], rel=1e-3)
 

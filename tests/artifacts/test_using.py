@@ -6,10 +6,11 @@ import json
 import pytest
 
 from ftui import tasks
-from ftui.artifacts import exporting, model_card, using
+from ftui.artifacts import cleaning_code, exporting, model_card, using
 from ftui.artifacts.predicting import Predictor
 from ftui.core import recipe as recipes
 from ftui.core.home import Home
+from ftui.data import rewriting
 
 TEXT = "excellent 很好 the thing"
 COLUMNS = {"text": "t", "text_pair": "p", "number": "n", "label": "l", "question": "q", "context": "c", "answers": "a", "spans": "s"}
@@ -122,3 +123,43 @@ def test_a_span_lies_in_the_context_and_ends_after_it_begins(finished, capsys, m
 def test_a_card_does_not_call_a_scale_labels(finished):
     card = model_card.write(finished("text-regression", ("text", "number"), ["71.3", "15.2"]), "model")
     assert "`71.3`" not in card and "15.2 + 71.3" in card
+
+
+URL = "https://example.org/x"
+DIRTY = f"<p>Excellent ＧＲＥＡＴ see {URL} or me@example.org</p>  the\u200b  thing 13812345678 很好 "
+SIMPLE = [
+    {"name": "nfkc"}, {"name": "whitespace"}, {"name": "mask_urls"}, {"name": "mask_emails", "replacement": "\\1 great"}, {"name": "lowercase"},
+    {"name": "replace", "pattern": r"(?i)SEE|\p{Han}{2}", "replacement": " awful "}, {"name": "nfkc", "only_letters": True}, {"name": "drop_duplicates"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["model", "torchscript"])
+@pytest.mark.parametrize(
+    ("case", "steps"),
+    [
+        ("classes", SIMPLE), ("classes", [{"name": "lowercase"}]), ("classes", [{"name": "strip_html"}, *SIMPLE]),
+        ("classes", [{"name": "mask_phones"}]), ("similarity", SIMPLE), ("pairs", [{"name": "strip_html"}, {"name": "lowercase"}]),
+    ],
+)  # fmt: skip
+def test_texts_are_cleaned_as_the_server_cleans_them(finished, capsys, monkeypatch, case, steps, form):
+    task, roles, labels = CASES[case]
+    run = finished(task, roles, labels, clean=steps)
+    code, said = printed(run, form, capsys, monkeypatch, DIRTY)
+    hard = [step["name"] for step in steps if step["name"] in ("strip_html", "mask_phones")]
+    assert all(f"in order: {name}" in code for name in hard) and ("def clean(text)" in code) is not bool(hard)
+    answer = served(run, DIRTY)
+    if task == "text-regression":
+        assert float(said) == pytest.approx(answer["value"], rel=1e-5)
+        return
+    found = ast.literal_eval(said)
+    scores = found if isinstance(found, dict) else {one["label"]: one["score"] for one in found}
+    assert scores == pytest.approx(answer["scores"], abs=1e-6)
+
+
+@pytest.mark.parametrize("text", [DIRTY, "a" + " " * 5 + "\ufeff\u3000 b\x1c\n", f"www.{URL}{URL}, a.b@c.de;x@y.zz", "Ｈｅｌｌｏ ①，ﬁ", ""])
+def test_the_lines_do_what_the_steps_do(text):
+    for step in cleaning_code.steps(SIMPLE):
+        names: dict = {}
+        code, modules = cleaning_code.function([step])
+        exec("".join(f"import {module}\n" for module in modules) + code, names)
+        assert names["clean"](text) == rewriting.rewrite(text, [step]), step
