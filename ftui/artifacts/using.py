@@ -8,7 +8,8 @@ from typing import Any
 
 from ftui import tasks
 from ftui.artifacts import cleaning_code, exporting
-from ftui.core.home import Run
+from ftui.core import starters
+from ftui.core.home import RUN, Run
 from ftui.core.part import Part
 from ftui.data import rewriting
 
@@ -42,6 +43,11 @@ print(tokenizer.decode(outputs[0][0][place].argsort()[::-1][:1].tolist()))"""
 def base_name(model: str) -> str:
     """The base model's name; of a folder of this machine the last part alone."""
     return Path(model).name if model.startswith(("/", ".", "~")) else model
+
+
+def brings_base(base: str) -> bool:
+    """Whether an adapter is given out with its base model, in a folder `base`: one that ftui alone knows."""
+    return base.startswith(RUN) or base in starters.names()
 
 
 def packages(name: str) -> str:
@@ -136,9 +142,10 @@ def _torch(card: dict, task: Any, name: str, folder: str, config: dict) -> list[
             f'model.load_state_dict(torch.load("{folder}/model.pth", weights_only=True))',
         ]
     elif name == "adapter":
-        labels = f", num_labels={len(config['id2label'])}" if "id2label" in config else ""
+        labels = f", num_labels={len(config['id2label'])}, ignore_mismatched_sizes=True" if "id2label" in config else ""
         lines.insert(0, "from peft import PeftModel\n")
-        lines += [f'base = {task.MODEL}.from_pretrained("{base_name(card["base"])}"{labels})', f'model = PeftModel.from_pretrained(base, "{folder}")']
+        base = f"{folder}/base" if brings_base(card["base"]) else base_name(card["base"])
+        lines += [f'base = {task.MODEL}.from_pretrained("{base}"{labels})', f'model = PeftModel.from_pretrained(base, "{folder}")']
     else:
         lines.append(f'model = {task.MODEL}.from_pretrained("{folder}")')
     return [*lines, "model.eval()"]

@@ -6,11 +6,12 @@ import json
 import pytest
 
 from ftui import tasks
-from ftui.artifacts import cleaning_code, exporting, model_card, using
+from ftui.artifacts import bundles, cleaning_code, exporting, model_card, using
 from ftui.artifacts.predicting import Predictor
 from ftui.core import recipe as recipes
 from ftui.core.home import Home
 from ftui.data import rewriting
+from ftui.training import models
 
 TEXT = "excellent 很好 the thing"
 COLUMNS = {"text": "t", "text_pair": "p", "number": "n", "label": "l", "question": "q", "context": "c", "answers": "a", "spans": "s"}
@@ -38,21 +39,21 @@ def finished(tmp_path_factory, toy_model):
 
     home = Home(tmp_path_factory.mktemp("using") / "home")
 
-    def make(task: str, roles: tuple[str, ...], labels: list[str], seed: int = 1, **card):
-        module, run = tasks.get(task), home.new_run()
+    def make(task: str, roles: tuple[str, ...], labels: list[str], seed: int = 1, base: str = str(toy_model), **card):
+        module, run, where = tasks.get(task), home.new_run(), models.source(home.base(base))
         columns = {role: COLUMNS[role] for role in roles}
-        recipe = {"task": task, "model": str(toy_model), "data": {"path": "x", "columns": columns}, "strategy": {"name": "lora"}}
+        recipe = {"task": task, "model": base, "data": {"path": "x", "columns": columns}, "strategy": {"name": "lora"}}
         run.recipe.write_text(recipes.dump(recipes.build(recipe)), encoding="utf-8")
         torch.manual_seed(seed)
         config = peft.LoraConfig(target_modules=["query", "value"], init_lora_weights=False, modules_to_save=_heads(task))
-        model = peft.get_peft_model(module.load_model(str(toy_model), labels), config)
+        model = peft.get_peft_model(module.load_model(where, labels), config)
         model.save_pretrained(run.model / "adapter")
         model.merge_and_unload().save_pretrained(run.model)
-        tokenizer = AutoTokenizer.from_pretrained(toy_model)
+        tokenizer = AutoTokenizer.from_pretrained(where)
         for folder in (run.model, run.model / "adapter"):
             tokenizer.save_pretrained(folder)
         asked = list(tasks.inputs(module, columns))
-        card |= {"version": 1, "task": task, "labels": labels, "asked": asked, "max_length": 32, "base": str(toy_model), "run": run.id, "best": {}}
+        card |= {"version": 1, "task": task, "labels": labels, "asked": asked, "max_length": 32, "base": base, "run": run.id, "best": {}}
         if tasks.speaks(module):
             card["language"] = {}
         (run.model / "ftui.json").write_text(json.dumps(card), encoding="utf-8")
@@ -163,3 +164,27 @@ def test_the_lines_do_what_the_steps_do(text):
         code, modules = cleaning_code.function([step])
         exec("".join(f"import {module}\n" for module in modules) + code, names)
         assert names["clean"](text) == rewriting.rewrite(text, [step]), step
+
+
+@pytest.mark.parametrize("base", ["starter-encoder", "run"])
+def test_an_adapter_brings_a_base_that_is_nowhere_else(finished, capsys, monkeypatch, tmp_path, base):
+    if base == "run":  # which tells other labels apart
+        base = "run:" + finished("text-classification", ("text", "label"), ["x", "y", "z"]).id
+    run = finished("text-classification", ("text", "label"), ["a", "b"], base=base)
+    export(run, "adapter")
+    bundles.fill(run, "adapter", "zip", tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert 'from_pretrained("./base"' in card and str(run.home.path) not in card
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    exec(using.code(run, "adapter", TEXT), {})
+    assert ast.literal_eval(capsys.readouterr().out) == pytest.approx(served(run)["scores"], abs=1e-4)
+    for path in (*tmp_path.rglob("*.json"), *tmp_path.rglob("*.md")):
+        assert str(run.home.path) not in path.read_text(encoding="utf-8"), path
+
+
+def test_an_adapter_for_a_folder_of_the_users_comes_alone(finished, tmp_path):
+    run = finished("text-classification", ("text", "label"), ["a", "b"])
+    export(run, "adapter")
+    bundles.fill(run, "adapter", "zip", tmp_path / "model")
+    assert not (tmp_path / "model" / "base").exists()
