@@ -44,7 +44,7 @@ TEXT, LABEL = {text!r}, {label!r}
 
 def usable(table):
     """The rows that have a text and a label."""
-    table = table[[TEXT, LABEL]].map(lambda value: "" if pd.isna(value) else str(value))
+    table = table[[TEXT, LABEL]].convert_dtypes().map(lambda value: "" if pd.isna(value) else str(value))
     table[LABEL] = table[LABEL].str.strip()
     return table[(table[TEXT].str.strip() != "") & (table[LABEL] != "")]
 

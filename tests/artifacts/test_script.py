@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ftui import jobs
 from ftui.artifacts import script
 from ftui.core import recipe as recipes
+from ftui.core.home import Home
+from ftui.data import intake
 from ftui.tasks.text_classification import METRICS
 from tests.conftest import cli, reviews, write_csv
 
@@ -178,3 +181,30 @@ def test_a_model_that_is_not_on_the_hub_is_told_as_a_folder(recipe_for, model):
     content = {**recipe_for(), "model": model, "data": {"path": "x", "columns": COLUMNS}}
     [line] = [line for line in script.write(recipes.build(content), CARD, 1e-3, 1).splitlines() if line.startswith("MODEL = ")]
     assert line.startswith(f"MODEL = {model.removeprefix('run:')!r}  # a folder: ")
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.csv.gz", "r.tsv", "r.json", "r.jsonl", "r.parquet", "r.xlsx"])
+def test_every_kind_of_file_gives_the_same_rows(recipe_for, toy_model, tmp_path, monkeypatch, name):
+    import pandas as pd
+
+    rows = [(f"NA {text}", i % 2) for i, (text, _) in enumerate(reviews(20))]
+    table = pd.DataFrame([*rows, ("empty label", None), (None, 1)], columns=list(COLUMNS.values())).convert_dtypes()
+    write = {"json": table.to_json, "jsonl": table.to_json, "parquet": table.to_parquet, "xlsx": table.to_excel}
+    kind = name.removesuffix(".gz").rsplit(".", 1)[1]
+    options = {"json": {"orient": "records"}, "jsonl": {"orient": "records", "lines": True}, "parquet": {}, "xlsx": {"index": False}}
+    write.get(kind, table.to_csv)(tmp_path / name, **options.get(kind, {"index": False, "sep": "\t" if kind == "tsv" else ","}))
+    card = {"name": name, "format": kind, "encoding": None, "delimiter": "\t" if kind == "tsv" else None}
+    content = recipe_for() | {"data": {"path": "x", "columns": COLUMNS}}
+    text = script.write(recipes.build(content), card, 1e-3, 1, str(toy_model)).split("\ntrain, test")[0]
+    train = run(text, tmp_path, monkeypatch)["train"]
+    assert list(train.itertuples(index=False, name=None)) == [(text, str(label)) for text, label in rows]
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_own_files_of_a_recipe_are_named_as_the_user_knows_them(recipe_for, toy_csv, tmp_path, imported):
+    home, own = Home(tmp_path / "home"), write_csv(tmp_path / "later.csv", reviews(20))
+    path = intake.import_file(own, home).path if imported else own
+    content = recipe_for()
+    content["data"] = {"path": "x", "columns": COLUMNS, "test_path": str(path)}
+    text = jobs.script_of(recipes.build(content), intake.import_file(toy_csv, home).path)
+    assert f"test = usable(pd.read_csv({'later.csv' if imported else str(own)!r}, dtype=str" in text and "train, test" not in text
