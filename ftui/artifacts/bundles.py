@@ -13,8 +13,10 @@ from pathlib import Path
 import yaml
 
 from ftui.artifacts import exporting, model_card, using
+from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import Run, write_json
+from ftui.training import models
 
 KINDS = ("zip", "space", "docker")
 SOURCE = Path(__file__).parents[2]
@@ -82,6 +84,8 @@ def fill(run: Run, name: str, kind: str, folder: Path) -> None:
     card = model_card.write(run, name)
     if kind == "zip":
         shutil.copytree(source, folder, dirs_exist_ok=True)
+        if name == "adapter":
+            _add_base(run, folder)
         _without_paths(folder)
         (folder / "README.md").write_text(card, encoding="utf-8")
         return
@@ -106,6 +110,17 @@ def fill(run: Run, name: str, kind: str, folder: Path) -> None:
             (folder / blanks["file"]).write_text(DOCKERFILE.format(**blanks, torch=pins["torch"]), encoding="utf-8")
         (folder / "compose.yaml").write_text(yaml.safe_dump(_compose(), sort_keys=False), encoding="utf-8")
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _add_base(run: Run, folder: Path) -> None:
+    """Beside an adapter the model that it is for, where that is neither on the Hub nor a folder of the user's."""
+    base = recipes.load(run.recipe).model
+    if not using.brings_base(base):
+        return
+    (folder / "base").mkdir()
+    for path in Path(models.source(run.home.base(base))).iterdir():
+        if path.is_file():
+            shutil.copy2(path, folder / "base")
 
 
 def _without_paths(folder: Path) -> None:

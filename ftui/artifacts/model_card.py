@@ -94,7 +94,7 @@ def _body(facts: dict[str, Any], lang: str) -> str:
     recipe, card, data, results = facts["recipe"], facts["card"], facts["data"], facts["results"]
     strategy = t("strategy_" + recipe.strategy.name)
     parts = [t("card_made", version=__version__, base=base_name(recipe.model), strategy=strategy, run=facts["run"].id)]
-    labels = card["labels"] or []
+    labels = [] if hasattr(tasks.get(card["task"]), "scale") else card["labels"] or []  # of numbers there is nothing to tell apart
     if labels:
         shown = ", ".join(f"`{label}`" for label in labels[:MOST_LABELS]) + (" …" if len(labels) > MOST_LABELS else "")
         parts.append(t("card_labels", labels=shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from string import Template
 
 from ftui.core import recipe as r
@@ -101,13 +102,26 @@ FOUR_BITS = """
     ),"""
 
 
-def write(recipe: r.Recipe, learning_rate: float, epochs: float) -> dict[str, str]:
-    """Pieces for the script's template: what learns, the classes and packages that it needs, options of the model and the trainer."""
+@dataclass(frozen=True)
+class Pieces:
+    """What a strategy puts into the script. `load`: options of the model; `optimizers`, `callbacks`: of the Trainer."""
+
+    code: str
+    load: str = ""
+    optimizers: str = ""
+    callbacks: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # of transformers
+    imports: str = ""
+    packages: str = ""
+
+
+def write(recipe: r.Recipe, learning_rate: float, epochs: float) -> Pieces:
+    """What learns, and how fast."""
     strategy = recipe.strategy
     pieces = {"full": [], "frozen": [FROZEN], "last_n": [LAST_N], "bitfit": [BITFIT], "lora": [LORA], "gradual": [DEPTH]}
     chosen = list(pieces[strategy.name])
     values = strategy.model_dump() | recipe.training.model_dump() | {"learning_rate": learning_rate}
-    trainer, classes, packages, load = "", [], "", ""
+    packages, load = "", ""
     faster = False
     if isinstance(strategy, r.Lora):
         packages = " peft"
@@ -115,26 +129,22 @@ def write(recipe: r.Recipe, learning_rate: float, epochs: float) -> dict[str, st
         values["init_lora_weights"] = True if strategy.init_lora_weights == "default" else repr(strategy.init_lora_weights)
         if strategy.load_in_4bit:
             load, packages = FOUR_BITS, " peft bitsandbytes"
-            classes.append("BitsAndBytesConfig")
         if faster := strategy.loraplus_lr_ratio > 1:
             chosen.append(LORA_PLUS)
     if isinstance(strategy, r.Full | r.Gradual) and (faster := strategy.layer_decay < 1):
         chosen += [LAYER_DECAY] if DEPTH in chosen else [DEPTH, LAYER_DECAY]
     if faster:
         chosen.append(GROUPS)
-        trainer += "\n    optimizers=(optimizer(), None),"
     if isinstance(strategy, r.Gradual):
         spread = f"-(-LAYERS // {max(1, math.ceil(epochs))})"
         values["per_epoch"] = spread if strategy.layers_per_epoch == "auto" else strategy.layers_per_epoch
         chosen.append(THAW)
-        classes.append("TrainerCallback")
-        trainer += "\n    callbacks=[Thaw()],"
-    return {
-        "strategy": Template("".join(chosen).rstrip("\n") + "\n" if chosen else "").substitute(values),
-        "trainer": trainer,
-        "imports": "import re\n\n" if DEPTH in chosen else "",
-        "more_imports": "import torch\n" if faster else "",
-        "classes": "".join(f"    {name},\n" for name in classes),
-        "load": load,
-        "packages": packages,
-    }
+    return Pieces(
+        code=Template("".join(chosen).rstrip("\n") + "\n" if chosen else "").substitute(values),
+        load=load,
+        optimizers="(optimizer(), None)" if faster else "",
+        callbacks=("Thaw()",) if THAW in chosen else (),
+        classes=(*(["BitsAndBytesConfig"] if load else []), *(["TrainerCallback"] if THAW in chosen else [])),
+        imports="import re\n\n" if DEPTH in chosen else "",
+        packages=packages,
+    )

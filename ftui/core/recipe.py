@@ -111,6 +111,9 @@ STRATEGIES: dict[str, type[Part]] = {
 LEARNING_RATES = {"full": 5e-5, "gradual": 5e-5, "last_n": 1e-4, "lora": 3e-4, "bitfit": 1e-3, "frozen": 1e-3}
 
 
+ENOUGH_TO_CHOOSE = 100  # validation rows: the loss on fewer says little about which checkpoint is best
+
+
 class Training(Part):
     num_train_epochs: Auto | Annotated[FiniteFloat, Field(gt=0, le=1000)] = "auto"
     learning_rate: Auto | Annotated[FiniteFloat, Field(gt=0, le=1)] = "auto"

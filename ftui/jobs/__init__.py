@@ -173,7 +173,19 @@ def script_of(recipe: Recipe, dataset: Path, way: Access = LOCAL) -> str:
     card = intake.open_dataset(dataset).card()
     base = Home(dataset.parent.parent).base(recipe.model)
     rate, epochs = recipe.learning_rate(starters.count(base)), recipe.epochs(recipe.data.train_rows(card["rows"]))
-    return scripts.write(recipe, card, rate, epochs, models.local(base) if way.mode == "local" else None)
+    own = {split: _own_card(path) for split, path in (("validation", recipe.data.validation_path), ("test", recipe.data.test_path)) if path}
+    return scripts.write(recipe, card, rate, epochs, models.local(base) if way.mode == "local" else None, own)
+
+
+def _own_card(path: str) -> dict:
+    """The card of a data set; of one that was not imported yet what its name says."""
+    from ftui.data import intake, reading
+
+    place = Path(path)
+    if (place / "card.json").is_file():
+        return intake.open_dataset(place).card()
+    form = reading.SUFFIXES.get(Path(path.removesuffix(".gz")).suffix.lower(), "hub")
+    return {"name": path, "format": form, "encoding": None, "delimiter": "\t" if form == "tsv" else None}
 
 
 def limit_servers(home: Home, most: int) -> None:

@@ -46,6 +46,7 @@ What only some of them have:
     talk(messages, writer)                         where one can talk to it: the same for a conversation
     PLAIN                                          the role of texts that nobody says to anybody: who has learned from them goes
                                                    on with a text and is not talked to
+    scale(labels)                                  where an answer is a number: (mean, deviation) of the scale that outputs are on
     begin_head(model, train, labels)               what a head that has learned nothing may know before it does
     decide(table, answers, labels)                 what of the decision is chosen on the validation rows: further arguments of
                                                    `answers`, kept in the model's card as "decision"

@@ -41,7 +41,8 @@ def labels(splits: dict[str, pa.Table]) -> list[str]:
     return [repr(float(found.mean())), repr(float(found.std()) or 1.0)]
 
 
-def _scale(labels: list[str]) -> tuple[float, float]:
+def scale(labels: list[str]) -> tuple[float, float]:
+    """Mean and standard deviation of the training numbers: `output * deviation + mean` is an answer."""
     mean, deviation = map(float, labels)
     return mean, deviation
 
@@ -53,7 +54,7 @@ def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] |
 
     columns: dict[str, Any] = texts.encode(table, tokenizer, max_length)
     if labels is not None:
-        mean, deviation = _scale(labels)
+        mean, deviation = scale(labels)
         columns["labels"] = ((table["number"].to_numpy() - mean) / deviation).tolist()
     return datasets.Dataset(pa.table(columns))
 
@@ -79,13 +80,13 @@ def metrics(logits: np.ndarray, references: np.ndarray, labels: list[str]) -> di
     """(N, 1) logits and (N,) numbers, both on the model's scale, give METRICS on the scale of the file."""
     from ftui.tasks import regression_report
 
-    mean, deviation = _scale(labels)
+    mean, deviation = scale(labels)
     return regression_report.metrics(logits.squeeze(-1) * deviation + mean, references * deviation + mean)
 
 
 def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray], labels: list[str]) -> list[dict]:
     """[{"value": number}], one for each row."""
-    mean, deviation = _scale(labels)
+    mean, deviation = scale(labels)
     return [{"value": float(output[0]) * deviation + mean} for output in outputs]
 
 
@@ -105,7 +106,7 @@ def report(table: pa.Table, answers: list[dict], labels: list[str]) -> dict:
 
     from ftui.tasks import regression_report
 
-    _, deviation = _scale(labels)
+    _, deviation = scale(labels)
     return regression_report.build(np.array([answer["value"] for answer in answers]), table["number"].to_numpy(), deviation)
 
 

@@ -10,12 +10,11 @@ from typing import Any
 import transformers
 
 from ftui import tasks
-from ftui.core.recipe import Recipe
+from ftui.core.recipe import ENOUGH_TO_CHOOSE, Recipe
 from ftui.training import ranks
 from ftui.training.assembling import Assembly
 
 CURVE_POINTS = 200
-ENOUGH_TO_CHOOSE = 100  # validation rows: the loss on fewer says little about which checkpoint is best
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def test_the_code_that_is_shown_runs_as_it_stands_and_answers_as_the_model_does(
     base = recipes.load(run.recipe).model
     exec(compile(code.replace('"toy-bert"', repr(base)), form, "exec"), {})
     said = ast.literal_eval(capsys.readouterr().out.strip().splitlines()[-1])
-    scores = said if isinstance(said, dict) else {one["label"]: one["score"] for one in said[0]}
+    scores = said if isinstance(said, dict) else {one["label"]: one["score"] for one in said}
     assert scores == pytest.approx(source[0]["scores"], abs=1e-4 if exporting.FORMATS.get(form, exporting.FORMATS["onnx"]).most_difference else 0.1)
 
 
