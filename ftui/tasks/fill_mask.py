@@ -29,7 +29,7 @@ STRIDE = 0.0
 IGNORED = -100
 TOP = 10  # guesses for each gap
 AROUND = 80  # characters on either side of a gap that an example shows
-GAP = re.compile(r"\[MASK\]|<mask>|_{3,}|□")  # how people write one
+GAP = re.compile(r"\[MASK\]|<mask>|_{3,}|□", re.IGNORECASE)  # how people write one
 
 
 def check(splits: dict[str, pa.Table], columns: dict[str, str]) -> None:

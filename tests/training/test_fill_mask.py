@@ -77,7 +77,7 @@ def test_the_whole_way_and_on_from_there(train_here, tmp_path):
     assert test["perplexity"] < 3 < 10 < before["perplexity"] and sum(report["splits"]["test"]["losses"]["counts"]) == report["splits"]["test"]["rows"]
     shows_it(adapted.run.home, adapted.run, ("text",))
     (answer, several, none) = Predictor(adapted.run.model).predict(
-        [{"text": f"{GOOD[2]} {GOOD[2]} ___ {GOOD[2]}"}, {"text": f"[MASK] {GOOD[1]} {GOOD[1]} □ {GOOD[1]}"}, {"text": "the thing"}]
+        [{"text": f"{GOOD[2]} {GOOD[2]} ___ {GOOD[2]}"}, {"text": f"[mask] {GOOD[1]} {GOOD[1]} □ {GOOD[1]}"}, {"text": "the thing"}]
     )
     assert answer["candidates"][0]["token"] == GOOD[2] and answer["candidates"][0]["score"] > 0.4 and len(answer["candidates"]) == 10
     assert [guesses[0]["token"] for guesses in several["candidates"]] == [GOOD[1]] * 2 and fill_mask.said(several) == f"{GOOD[1]} / {GOOD[1]}"
