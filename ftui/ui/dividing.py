@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
@@ -73,8 +72,8 @@ def build(page: Page) -> Controls:
     return Controls(way, column, folds, fold)
 
 
-def wire(page: Page, controls: Controls, plan: gr.Textbox, then: Callable) -> None:
-    """What happens on changes; `then(event)` adds what follows."""
+def wire(page: Page, controls: Controls, plan: gr.Textbox) -> None:
+    """What happens on changes."""
     c = controls
     changed = [control.input for control in c.all]
-    then(gr.on(changed, page.bind(change), [page.data, plan, *c.all], [plan, c.column, c.folds, c.fold], **QUIET))
+    gr.on(changed, page.bind(change), [page.data, plan, *c.all], [plan, c.column, c.folds, c.fold], **QUIET)

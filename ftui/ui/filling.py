@@ -15,8 +15,9 @@ from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home
 from ftui.core.recipe import Recipe
 from ftui.jobs import searches, smaller
-from ftui.ui import form, pieces, readings, sidebar, workshop
+from ftui.ui import dividing, form, pieces, readings, sidebar, workshop
 
+CHOICES = 8  # controls of the Data tab that a recipe fills: see ftui.ui.page.Choice
 SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
 
 
@@ -32,7 +33,7 @@ def read(text: str, where: str = "recipe.yaml") -> Recipe:
 
 
 def load(home: Home, lang: str, data_id: str, text: str | None, way: Access = LOCAL) -> tuple:
-    """(notice, reading and shares as in `choices`, controls as in `fill`); what is wrong is said, and nothing changes."""
+    """(notice, what `choices` gives, controls as in `fill`); what is wrong is said, and nothing changes."""
     if not (text or "").strip():
         return _refused(pieces.notice(languages.text("paste_first", lang), kind="warn"))
     try:
@@ -62,9 +63,9 @@ def load_file(home: Home, lang: str, data_id: str, path: str | None, way: Access
 
 
 def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access = LOCAL) -> tuple:
-    """Start from an earlier run: (notice, data id, run whose reading is still to be set, reading and shares, controls).
+    """Start from an earlier run: (notice, data id, run whose choices are still to be set, what `choices` gives, controls).
 
-    Where the data set changes, the Data tab guesses its columns anew; `settle` sets the run's own after that.
+    Where the data set changes, the Data tab shows it as it was left; `settle` sets the run's own choices after that.
     """
     if not run_id:
         return gr.skip(), gr.skip(), gr.skip(), *_nothing()
@@ -86,30 +87,45 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     filled = languages.text("student_filled" if student else "search_filled" if best else "clone_filled", lang, name=sidebar.name_of(about, lang))
     notice = pieces.notice(filled, " ".join(hints))
     if moved:
-        return notice, own, run.id, *([gr.skip()] * 3), *fill(made, way)
+        return notice, own, run.id, *([gr.skip()] * CHOICES), *fill(made, way)
     return notice, gr.skip(), "", *choices(home, own or data_id, made), *fill(made, way)
 
 
 def settle(home: Home, lang: str, data_id: str, pending: str) -> tuple:
-    """After another data set was opened for a run: (nothing pending, reading and shares of that run)."""
+    """After another data set was opened for a run: (nothing pending, what `choices` gives for that run)."""
     if not pending:
-        return "", *([gr.skip()] * 3)
+        return "", *([gr.skip()] * CHOICES)
     return "", *choices(home, data_id, recipes.load(home.run(pending).recipe))
 
 
 def choices(home: Home, data_id: str, made: Recipe) -> tuple:
-    """(reading, test share, validation share) as a recipe says, as far as the data set has its columns; one that names
-    neither task nor columns leaves the reading as it is."""
-    workshop.keep(home, data_id, workshop.plan_of(made))
-    shares = (min(max(share, SHARES[0]), SHARES[1]) for share in (made.data.test_size, made.data.validation_size))
-    columns, names = made.data.columns, _columns(home, data_id)
-    if "task" not in made.model_fields_set and not columns or not names:
-        return gr.skip(), *shares
+    """(reading, test share, validation share, plan, how rows are split) as a recipe says, as far as the data set has its
+    columns; one that names neither task nor columns leaves the reading as it is. The plan is kept."""
+    shares = [min(max(share, SHARES[0]), SHARES[1]) for share in (made.data.test_size, made.data.validation_size)]
+    names = _columns(home, data_id)
+    if not names:
+        return gr.skip(), *shares, *([gr.skip()] * (CHOICES - 3))
+    lacking = _without_column(made, names)
+    plan = {name: value for name, value in workshop.plan_of(made).items() if name not in lacking}
+    workshop.keep(home, data_id, workshop.written(plan))
+    return _reading(home, data_id, made, names), *shares, workshop.written(plan), *dividing.show(plan, names)
+
+
+def _reading(home: Home, data_id: str, made: Recipe, names: list[str]) -> object:
+    """The reading as the page holds it; what the recipe does not say of it is guessed."""
+    if "task" not in made.model_fields_set and not made.data.columns:
+        return gr.skip()
     reading = readings.of_recipe(made, names)
     if reading.lacking:
         guessed = readings.guess(home.dataset(data_id), reading.task, reading.form if reading.columns else ())
         reading = readings.of(made.task, guessed.columns | reading.columns)
-    return readings.written(data_id, reading), *shares
+    return readings.written(data_id, reading)
+
+
+def _without_column(made: Recipe, names: list[str]) -> dict[str, str]:
+    """Settings that split by a column which the data set lacks -> that column."""
+    fields = {field: getattr(made.data, field) for field in ("group_column", "date_column")}
+    return {field: column for field, column in fields.items() if column and column not in names}
 
 
 def fill(made: Recipe, way: Access = LOCAL) -> list:
@@ -129,6 +145,8 @@ def _differences(home: Home, data_id: str, made: Recipe, lang: str) -> list[str]
     lacking = [name for _, name in readings.of(made.task, made.data.columns).named if name not in names]
     if lacking:
         told.append(languages.text("recipe_columns_kept", lang, names=", ".join(lacking)))
+    for column in _without_column(made, names).values():
+        told.append(languages.text("recipe_split_column", lang, column=column))
     if made.device not in machine.devices():
         told.append(languages.text("recipe_device_auto", lang, device=made.device))
     return told
@@ -144,7 +162,7 @@ def _columns(home: Home, data_id: str) -> list[str]:
 
 
 def _nothing() -> list[Any]:
-    return [gr.skip()] * (3 + len(form.FIELDS))
+    return [gr.skip()] * (CHOICES + len(form.FIELDS))
 
 
 def _refused(notice: str) -> tuple:

@@ -8,7 +8,7 @@ from ftui.core import recipe as recipes
 from ftui.core.access import DEMO, LOCAL, PRIVATE
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
-from ftui.ui import filling, form, model_facts, planning, readings
+from ftui.ui import filling, form, model_facts, planning, readings, workshop
 from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ["评论内容", "情感标签"]
@@ -29,6 +29,11 @@ def filled(values) -> dict:
     return form.named(values)
 
 
+def controls_of(loaded: tuple) -> dict:
+    """The controls of the form, of what `load` gives."""
+    return filled(loaded[1 + filling.CHOICES :])
+
+
 @pytest.mark.parametrize("content", [{}, EVERYTHING, {"strategy": {"name": "last_n", "n": 5}}])
 def test_a_recipe_and_its_form_say_the_same(home, dataset, content):
     made = filling.read(yaml_of(content))
@@ -45,7 +50,8 @@ def yaml_of(content: dict) -> str:
 
 
 def test_loading_fills_the_form_and_keeps_the_data(home, dataset):
-    notice, reading, test, validation, *controls = filling.load(home, "en", dataset.id, yaml_of(EVERYTHING))
+    notice, reading, test, validation, *rest = filling.load(home, "en", dataset.id, yaml_of(EVERYTHING))
+    controls = rest[filling.CHOICES - 3 :]
     assert 'role="alert"' not in notice and "hfl/rbt3" in notice
     assert (readings.read(reading).columns, test, validation) == (EVERYTHING["data"]["columns"], 0.3, 0.15)
     assert filled(controls)["strategy.target_modules"] == "query, value"
@@ -79,15 +85,15 @@ def test_columns_that_the_data_lacks_stay_as_they_are(home, dataset):
 def test_what_is_wrong_is_said_and_nothing_changes(home, dataset, text, said):
     notice, *rest = filling.load(home, "en", dataset.id, text)
     assert said in notice
-    assert all(value == gr.skip() for value in rest) and len(rest) == 3 + len(form.FIELDS)
+    assert all(value == gr.skip() for value in rest) and len(rest) == filling.CHOICES + len(form.FIELDS)
 
 
 def test_a_device_that_is_not_here_becomes_auto(home, dataset, monkeypatch):
     monkeypatch.setattr(machine, "gpus", lambda: ())
     notice, *rest = filling.load(home, "en", dataset.id, "device: cuda")
-    assert "There is no cuda here" in notice and filled(rest[3:])["device"] == "auto"
+    assert "There is no cuda here" in notice and filled(rest[filling.CHOICES :])["device"] == "auto"
     monkeypatch.setattr(machine, "gpus", lambda: ("cuda",))
-    assert filled(filling.load(home, "en", dataset.id, "device: cuda")[4:])["device"] == "cuda"
+    assert controls_of(filling.load(home, "en", dataset.id, "device: cuda"))["device"] == "cuda"
     assert [value for _, value in form.control("device", "en").choices] == ["auto", "cpu", "cuda"]
 
 
@@ -95,7 +101,7 @@ def test_a_file_is_read_and_shown(home, dataset, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("model: hfl/rbt3", encoding="utf-8-sig")
     text, notice, *rest = filling.load_file(home, "en", dataset.id, str(path))
-    assert text == "model: hfl/rbt3" and filled(rest[3:])["model"] == "hfl/rbt3"
+    assert text == "model: hfl/rbt3" and filled(rest[filling.CHOICES :])["model"] == "hfl/rbt3"
     path.write_bytes(bytes(range(256)))
     assert 'role="alert"' in filling.load_file(home, "en", dataset.id, str(path))[1]
 
@@ -104,16 +110,35 @@ def test_a_demo_takes_its_own_models_only_and_no_paths(home, dataset, tmp_path):
     assert "hfl/rbt3" in filling.load(home, "en", dataset.id, "model: hfl/rbt3", way=DEMO)[0]
     assert filling.load(home, "en", dataset.id, "model: hfl/rbt3", way=DEMO)[1] == gr.skip()
     content = yaml_of({"data": {"test_path": str(tmp_path)}})
-    assert filled(filling.load(home, "en", dataset.id, content, way=PRIVATE)[4:])["data.test_path"] == ""
-    assert filled(filling.load(home, "en", dataset.id, content, way=LOCAL)[4:])["data.test_path"] == str(tmp_path)
+    assert controls_of(filling.load(home, "en", dataset.id, content, way=PRIVATE))["data.test_path"] == ""
+    assert controls_of(filling.load(home, "en", dataset.id, content, way=LOCAL))["data.test_path"] == str(tmp_path)
 
 
 def test_an_earlier_run_fills_the_form(home, dataset):
     run, _, _ = make_run(home, dataset, "lora")
     notice, data, pending, *rest = filling.clone(home, "en", run.id, dataset.id)
     assert (data, pending) == (gr.skip(), "") and "becomes a new run" in notice
-    assert filled(rest[3:])["strategy.name"] == "lora"
+    assert filled(rest[filling.CHOICES :])["strategy.name"] == "lora"
     assert (run.id, True) in [(value, True) for _, value in planning.earlier_runs(home, "en").choices]
+
+
+PLAN = {"clean": [{"name": "lowercase"}], "augment": [{"name": "synonyms"}], "balance": "oversample", "group_column": COLUMNS[1]}
+
+
+def test_what_a_recipe_says_of_the_rows_is_kept_and_shown_whatever_the_page_says_of_the_reading(home, dataset):
+    workshop.save(dataset.path, "text-classification", {}, {"clean": [{"name": "strip_html"}], "folds": 5})
+    content = {"data": {"columns": {"label": COLUMNS[1], "text": COLUMNS[0]}, **PLAN}}
+    _, reading, _, _, plan, way, column, *_ = filling.load(home, "en", dataset.id, yaml_of(content))
+    kept = filling.read(yaml_of({"data": PLAN}))
+    assert workshop.plan_of(filling.read(yaml_of({"data": workshop.read(plan)}))) == workshop.plan_of(kept)
+    assert (way["value"], column.value) == ("group", COLUMNS[1])
+    workshop.inspect(home, "en", dataset.id, reading, "{}")  # a page that has not heard of it yet
+    assert workshop.saved(dataset.path) == {"task": "text-classification", "columns": content["data"]["columns"], "plan": workshop.read(plan)}
+
+
+def test_a_column_to_split_by_that_the_data_lacks_is_named(home, dataset):
+    notice, *_, plan, way, _, _, _ = filling.load(home, "en", dataset.id, "data: {date_column: day}")[: 1 + filling.CHOICES]
+    assert "no column day" in notice and (plan, way["value"]) == ("{}", "random")
 
 
 def test_with_other_data_the_columns_come_after_it_has_been_opened(home, dataset):
@@ -123,9 +148,10 @@ def test_with_other_data_the_columns_come_after_it_has_been_opened(home, dataset
     run.recipe.write_text(recipes.dump(made.model_copy(update={"data": data})), encoding="utf-8")
     notice, data_id, pending, *rest = filling.clone(home, "en", run.id, "0123456789abcdef")
     assert "is open now" in notice
-    assert (data_id, pending) == (dataset.id, run.id) and rest[:3] == [gr.skip()] * 3
-    assert filling.settle(home, "en", data_id, pending) == ("", readings.written(data_id, readings.of(made.task, data.columns)), 0.4, 0.1)
-    assert filling.settle(home, "en", data_id, "") == ("", *[gr.skip()] * 3)
+    assert (data_id, pending) == (dataset.id, run.id) and rest[: filling.CHOICES] == [gr.skip()] * filling.CHOICES
+    settled = filling.settle(home, "en", data_id, pending)
+    assert settled[:5] == ("", readings.written(data_id, readings.of(made.task, data.columns)), 0.4, 0.1, "{}")
+    assert filling.settle(home, "en", data_id, "") == ("", *[gr.skip()] * filling.CHOICES)
 
 
 def test_nothing_chosen_is_nothing_done(home):

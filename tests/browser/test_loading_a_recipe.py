@@ -1,0 +1,46 @@
+"""A recipe is loaded in the browser: what it says of the rows is kept, shown on the Data tab, and trained with."""
+
+import re
+
+from playwright.sync_api import expect
+
+from ftui.ui import workshop
+from tests.browser.steps import drop, load_recipe
+
+RECIPE = """
+task: text-classification
+data:
+  columns: {label: label, text: text}
+  test_size: 0.02
+  clean: [{name: lowercase}]
+  group_column: user
+"""
+
+
+def test_its_cleaning_and_its_split_outlive_the_change_of_the_reading(ui, open_page, tmp_path):
+    path = tmp_path / "users.csv"
+    path.write_text("text,label,user\n" + "".join(f"This is Row {i},{'ab'[i % 2]},u{i % 40}\n" for i in range(200)), encoding="utf-8")
+    page = open_page("/", lang="en")
+    drop(page, path)
+    expect(page.locator("#data-steps")).to_contain_text("None yet")
+    load_recipe(page, RECIPE)
+    expect(page.locator("#load-notice")).to_contain_text("filled from the recipe")
+    expect(page.locator("#recipe-code")).to_contain_text("group_column: user")
+    folder = ui.home.dataset(re.search(r"data=(\w+)", page.url)[1])
+
+    page.locator("#tab-data-button").click()
+    expect(page.locator("#data-steps .step")).to_have_count(1)
+    expect(page.locator("#data-steps")).to_contain_text("200 rows changed")
+    expect(page.locator("#split-column input")).to_have_value("user")
+    assert workshop.saved(folder) == {
+        "task": "text-classification", "columns": {"label": "label", "text": "text"},
+        "plan": {"clean": [{"name": "lowercase"}], "group_column": "user"},
+    }  # fmt: skip
+    page.locator("[data-pick='remove:0']").click()
+    expect(page.locator("#data-steps .step")).to_have_count(0)
+    assert workshop.saved(folder)["plan"] == {"group_column": "user"}
+
+    load_recipe(page, RECIPE)  # the reading is the same now
+    page.locator("#tab-data-button").click()
+    expect(page.locator("#data-steps .step")).to_have_count(1)
+    assert workshop.saved(folder)["plan"] == {"clean": [{"name": "lowercase"}], "group_column": "user"}
