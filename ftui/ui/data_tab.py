@@ -320,7 +320,7 @@ def build(page: Page) -> tuple[Choice, View]:
                     glossary.place("splits", page.lang)
                     split = html(elem_id="split")
                     divided_by = dividing.build(page)
-                    shares = {"minimum": 0.05, "maximum": 0.5, "step": 0.05, "buttons": []}
+                    shares = {"minimum": 0.0, "maximum": dividing.MOST, "step": 0.01, "buttons": []}
                     test_size = gr.Slider(value=0.2, label=t("test_share"), elem_id="test-size", **shares)
                     validation_size = gr.Slider(
                         value=0.1, label=t("validation_share"), elem_id="validation-size", **shares

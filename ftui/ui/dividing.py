@@ -11,6 +11,7 @@ from ftui.ui import workshop
 from ftui.ui.page import QUIET, Page
 
 WAYS = ("random", "group", "date", "folds")
+MOST = 0.9  # share of the rows that can be tested, or validated with
 FIELDS = ("group_column", "date_column", "folds", "fold")
 
 

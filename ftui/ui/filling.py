@@ -18,7 +18,8 @@ from ftui.jobs import searches, smaller
 from ftui.ui import dividing, form, pieces, readings, sidebar, workshop
 
 CHOICES = 8  # controls of the Data tab that a recipe fills: see ftui.ui.page.Choice
-SHARES = (0.05, 0.5)  # what the sliders of the Data tab can say
+OWN_FILES = ("validation_path", "test_path")
+ELSEWHERE = ("search", "ensemble")  # sections of a recipe that other buttons make
 
 
 def read(text: str, where: str = "recipe.yaml") -> Recipe:
@@ -42,8 +43,9 @@ def load(home: Home, lang: str, data_id: str, text: str | None, way: Access = LO
             raise UserError("demo_model", model=made.model, known=", ".join(starters.names()))
     except UserError as problem:
         return _refused(pieces.error(problem, lang))
-    notes = [languages.text("recipe_loaded", lang, model=made.model), *_differences(home, data_id, made, lang)]
-    return pieces.notice(notes[0], " ".join(notes[1:])), *choices(home, data_id, made), *fill(made, way)
+    filled = languages.text("recipe_loaded", lang, model=made.model)
+    made = _with_open_files(home, data_id, made)
+    return pieces.notice(filled, " ".join(_differences(home, data_id, made, lang, way))), *choices(home, data_id, made), *fill(home, made, way)
 
 
 def load_file(home: Home, lang: str, data_id: str, path: str | None, way: Access = LOCAL) -> tuple:
@@ -84,11 +86,12 @@ def clone(home: Home, lang: str, run_id: str | None, data_id: str, way: Access =
     moved = own and own != data_id
     hints = [languages.text("clone_data", lang, name=about["dataset"])] if moved else []
     hints.append(languages.text("clone_next" if own else "clone_no_data", lang))
+    hints += _differences(home, own or data_id, made, lang, way)
     filled = languages.text("student_filled" if student else "search_filled" if best else "clone_filled", lang, name=sidebar.name_of(about, lang))
     notice = pieces.notice(filled, " ".join(hints))
     if moved:
-        return notice, own, run.id, *([gr.skip()] * CHOICES), *fill(made, way)
-    return notice, gr.skip(), "", *choices(home, own or data_id, made), *fill(made, way)
+        return notice, own, run.id, *([gr.skip()] * CHOICES), *fill(home, made, way)
+    return notice, gr.skip(), "", *choices(home, own or data_id, made), *fill(home, made, way)
 
 
 def settle(home: Home, lang: str, data_id: str, pending: str) -> tuple:
@@ -101,12 +104,13 @@ def settle(home: Home, lang: str, data_id: str, pending: str) -> tuple:
 def choices(home: Home, data_id: str, made: Recipe) -> tuple:
     """(reading, test share, validation share, plan, how rows are split) as a recipe says, as far as the data set has its
     columns; one that names neither task nor columns leaves the reading as it is. The plan is kept."""
-    shares = [min(max(share, SHARES[0]), SHARES[1]) for share in (made.data.test_size, made.data.validation_size)]
+    shares = [min(share, dividing.MOST) for share in (made.data.test_size, made.data.validation_size)]
     names = _columns(home, data_id)
     if not names:
         return gr.skip(), *shares, *([gr.skip()] * (CHOICES - 3))
     lacking = _without_column(made, names)
     plan = {name: value for name, value in workshop.plan_of(made).items() if name not in lacking}
+    plan |= _own_files(home, made)
     workshop.keep(home, data_id, workshop.written(plan))
     return _reading(home, data_id, made, names), *shares, workshop.written(plan), *dividing.show(plan, names)
 
@@ -128,17 +132,43 @@ def _without_column(made: Recipe, names: list[str]) -> dict[str, str]:
     return {field: column for field, column in fields.items() if column and column not in names}
 
 
-def fill(made: Recipe, way: Access = LOCAL) -> list:
+def _own_files(home: Home, made: Recipe) -> dict[str, str]:
+    """Own rows to validate or test with that are data sets of this home; the plan names them."""
+    found = {}
+    for field in OWN_FILES:
+        folder = workshop.folder_of(home, Path(getattr(made.data, field) or "").name)
+        if folder is not None:
+            found[field] = str(folder)
+    return found
+
+
+def _with_open_files(home: Home, data_id: str, made: Recipe) -> Recipe:
+    """The recipe, with the own files that belong to the data that is open where it names none and can have them."""
+    folder = workshop.folder_of(home, data_id)
+    plan = workshop.saved(folder)["plan"] if folder else {}
+    free = OWN_FILES[:1] if made.data.folds else OWN_FILES
+    kept = {field: plan[field] for field in free if field in plan and not getattr(made.data, field)}
+    return made.model_copy(update={"data": made.data.model_copy(update=kept)})
+
+
+def _lost_files(home: Home, made: Recipe, way: Access) -> list[str]:
+    """Those that are not here, or not to be named from elsewhere."""
+    named = {field: path for field in OWN_FILES if (path := getattr(made.data, field))}
+    others = {field: path for field, path in named.items() if field not in _own_files(home, made)}
+    return [field for field, path in others.items() if way.mode != "local" or not Path(path).exists()]
+
+
+def fill(home: Home, made: Recipe, way: Access = LOCAL) -> list:
     """The values of all controls, in the order of form.FIELDS."""
     shown = form.values(made)
     if shown["device"] not in machine.devices():
         shown["device"] = "auto"
-    for field in ("data.validation_path", "data.test_path"):  # files of this machine are named anew
-        shown[field] = shown[field] if way.mode == "local" and shown[field] and Path(shown[field]).exists() else ""
+    for field in (*_own_files(home, made), *_lost_files(home, made, way)):
+        shown["data." + field] = ""
     return [shown[name] for name in form.FIELDS]
 
 
-def _differences(home: Home, data_id: str, made: Recipe, lang: str) -> list[str]:
+def _differences(home: Home, data_id: str, made: Recipe, lang: str, way: Access) -> list[str]:
     """What of a recipe could not be taken over here."""
     told = []
     names = _columns(home, data_id)
@@ -149,7 +179,20 @@ def _differences(home: Home, data_id: str, made: Recipe, lang: str) -> list[str]
         told.append(languages.text("recipe_split_column", lang, column=column))
     if made.device not in machine.devices():
         told.append(languages.text("recipe_device_auto", lang, device=made.device))
+    files = [f"data.{field}" for field in _lost_files(home, made, way)]
+    if files:
+        told.append(languages.text("recipe_files_lost", lang, names=_listed(files, lang)))
+    shares = [f"data.{field}" for field in ("test_size", "validation_size") if getattr(made.data, field) > dividing.MOST]
+    if shares:
+        told.append(languages.text("recipe_shares_less", lang, names=_listed(shares, lang), most=dividing.MOST))
+    sections = [section for section in ELSEWHERE if getattr(made, section) is not None]
+    if sections:
+        told.append(languages.text("recipe_sections_lost", lang, names=_listed(sections, lang)))
     return told
+
+
+def _listed(names: list[str], lang: str) -> str:
+    return ("、" if lang == "zh" else ", ").join(names)
 
 
 def _columns(home: Home, data_id: str) -> list[str]:

@@ -38,9 +38,9 @@ def set_model(page, model: str) -> None:
 def load_recipe(page, text: str) -> None:
     """Paste a recipe on Fine-tune."""
     page.locator("#tab-tune-button").click()
-    if not page.locator("#recipe-paste").is_visible():
+    if not page.locator("#recipe-yaml [role=tab]").first.is_visible():
         page.locator("#recipe-yaml > button").click()
-        page.locator("#recipe-yaml [role=tab]").nth(2).click()
+    page.locator("#recipe-yaml [role=tab]").nth(2).click()
     page.locator("#recipe-paste textarea").fill(text)
     page.locator("#recipe-load").click()
 

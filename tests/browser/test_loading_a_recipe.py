@@ -11,7 +11,7 @@ RECIPE = """
 task: text-classification
 data:
   columns: {label: label, text: text}
-  test_size: 0.02
+  test_size: 0.125
   clean: [{name: lowercase}]
   group_column: user
 """
@@ -25,7 +25,9 @@ def test_its_cleaning_and_its_split_outlive_the_change_of_the_reading(ui, open_p
     expect(page.locator("#data-steps")).to_contain_text("None yet")
     load_recipe(page, RECIPE)
     expect(page.locator("#load-notice")).to_contain_text("filled from the recipe")
-    expect(page.locator("#recipe-code")).to_contain_text("group_column: user")
+    page.locator("#recipe-yaml [role=tab]").first.click()
+    for setting in ("group_column: user", "name: lowercase", "test_size: 0.125"):
+        expect(page.locator("#recipe-code")).to_contain_text(setting)
     folder = ui.home.dataset(re.search(r"data=(\w+)", page.url)[1])
 
     page.locator("#tab-data-button").click()

@@ -8,7 +8,9 @@ from ftui.core import recipe as recipes
 from ftui.core.access import DEMO, LOCAL, PRIVATE
 from ftui.core.base_models import Known
 from ftui.core.errors import UserError
-from ftui.ui import filling, form, model_facts, planning, readings, workshop
+from ftui.data import intake
+from ftui.ui import data_tab, filling, form, model_facts, planning, readings, workshop
+from tests.conftest import reviews, write_csv
 from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ["评论内容", "情感标签"]
@@ -34,13 +36,59 @@ def controls_of(loaded: tuple) -> dict:
     return filled(loaded[1 + filling.CHOICES :])
 
 
-@pytest.mark.parametrize("content", [{}, EVERYTHING, {"strategy": {"name": "last_n", "n": 5}}])
+LORA = {"name": "lora", "target_modules": ["query"]}
+OTHERS = [  # settings that are not at their defaults, each a recipe of its own
+    *({"strategy": {"name": name}} for name in recipes.STRATEGIES), {"strategy": {"name": "last_n", "n": 5}}, {"strategy": LORA},
+    {"strategy": {**LORA, "target_modules": "all-linear", "init_lora_weights": "pissa"}},
+    {"strategy": {"name": "gradual", "layers_per_epoch": 2, "layer_decay": 0.9}},
+    {"data": {"test_size": 0, "validation_size": 0.02}}, {"data": {"test_size": 0.7, "validation_size": 0}}, {"data": {"test_size": 0.123}},
+    {"data": {"clean": [{"name": name} for name in ("lowercase", "nfkc")]}}, {"data": {"augment": [{"name": "synonyms"}, {"name": "random_swap"}]}},
+    {"data": {"balance": "undersample", "keep_together": "none", "group_column": COLUMNS[1]}}, {"data": {"date_column": COLUMNS[0]}},
+    {"data": {"folds": 5, "fold": 2}}, {"training": {"bf16": True, "max_length": 128}}, {"training": {"fp16": True, "learning_rate": 1e-8}},
+    {"language": {"system": "true"}}, {"language": {"system": "one\ntwo  ", "prefix": "summarize: ", "loss_on": "all", "samples": 0}},
+    {"launcher": "torchrun", "processes": 4}, {"launcher": "accelerate", "accelerate_config": "a.yaml"}, {"decision_threshold": 0.3, "retries": 3},
+    {"distil": {"teacher": "a", "unlabelled_path": "b.csv"}}, {"prune": {"layers": 2, "heads": 0.5}}, {"prune": {"recover": False}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [{}, EVERYTHING, *OTHERS], ids=str)
 def test_a_recipe_and_its_form_say_the_same(home, dataset, content):
-    made = filling.read(yaml_of(content))
-    controls = filling.fill(made)
-    again = planning.make_recipe(home, dataset.id, READING, (made.data.test_size, made.data.validation_size), tuple(controls))
-    assert again.strategy == made.strategy and again.training == made.training
-    assert (again.model, again.device, again.retries, again.data.seed) == (made.model, made.device, made.retries, made.data.seed)
+    columns = {"text": COLUMNS[0], "label": COLUMNS[1]}
+    made = filling.read(yaml_of({"task": "text-classification", **content, "data": {"columns": columns, **content.get("data", {})}}))
+    notice, reading, test, validation, *rest = filling.load(home, "en", dataset.id, recipes.dump(made))
+    again = planning.make_recipe(home, dataset.id, reading, (test, validation), tuple(rest[filling.CHOICES - 3 :]))
+    data = again.data.model_copy(update={"path": made.data.path})
+    assert again.model_copy(update={"data": data}) == made
+    assert "hint" not in notice
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"search": {"minutes": 5}}, "no search"),
+        ({"ensemble": {"members": ["a", "b"]}}, "no ensemble"),
+        ({"data": {"test_size": 0.95}}, "data.test_size: the form goes up to 0.9"),
+        ({"data": {"test_path": "nowhere.csv"}}, "files of data.test_path are not here"),
+    ],
+)
+def test_what_the_form_cannot_say_is_named(home, dataset, content, said):
+    assert said in filling.load(home, "en", dataset.id, yaml_of(content))[0]
+
+
+@pytest.mark.parametrize("way", [LOCAL, PRIVATE])
+def test_own_test_rows_of_a_run_stay_its_own(home, dataset, tmp_path, way):
+    other = intake.import_file(write_csv(tmp_path / "other.csv", reviews(30)), home)
+    run, _, _ = make_run(home, dataset)
+    made = recipes.load(run.recipe)
+    data = made.data.model_copy(update={"test_path": f"../../datasets/{other.id}"})
+    run.recipe.write_text(recipes.dump(made.model_copy(update={"data": data})), encoding="utf-8")
+    notice, *_ = filling.clone(home, "en", run.id, dataset.id, way)
+    assert "are not here" not in notice
+    assert workshop.saved(dataset.path)["plan"] == {"test_path": str(other.path)}
+    filling.load(home, "en", dataset.id, "strategy: {name: lora}", way)
+    assert workshop.saved(dataset.path)["plan"] == {"test_path": str(other.path)}
+    filling.load(home, "en", dataset.id, "data: {folds: 5}", way)
+    assert workshop.saved(dataset.path)["plan"] == {"folds": 5}
 
 
 def yaml_of(content: dict) -> str:
@@ -192,8 +240,17 @@ class TestModelLine:
         assert not planning.known_model(str(toy_model), PRIVATE, home).here
 
 
+@pytest.mark.parametrize(("test", "validation", "trained"), [(0, 0, 300), (0, 0.1, 270), (0.9, 0.9, 3)])
+def test_any_share_can_be_shown(home, dataset, test, validation, trained):
+    values = filling.fill(home, filling.read("{}"))
+    assert 'role="alert"' not in planning.preview(home, "en", dataset.id, READING, test, validation, *values)[2]
+    sizes = data_tab.split_sizes(dataset.path, READING, test, validation, "{}")
+    assert (sizes["train"], sum(sizes.values())) == (trained, 300)
+    assert f"train <b>{trained}<" in data_tab.view_split(home, "en", dataset.id, READING, test, validation)
+
+
 def test_the_outlook_advises_and_counts(home, dataset):
-    values = filling.fill(filling.read("strategy: {name: frozen}\ntraining: {num_train_epochs: 2, gradient_accumulation_steps: 2}"))
+    values = filling.fill(home, filling.read("strategy: {name: frozen}\ntraining: {num_train_epochs: 2, gradient_accumulation_steps: 2}"))
     *_, outlook, taking, timing, script = planning.preview(home, "en", dataset.id, READING, 0.2, 0.1, *values)
     assert taking.visible and 'data-advised="full"' in outlook
     assert planning.take_advice(home, "en", dataset.id, READING, 0.2, 0.1, *values) == ("full", 16, 2, 32, False, "auto")
