@@ -179,6 +179,16 @@ class TestEvaluation:
         assert evaluation_tab.compare(home, "en", finished.id, None, "test") == ""
         assert evaluation_tab.others(home, "en", finished.id).visible is False  # there is no other run
 
+    def test_a_finished_run_without_a_score_is_not_offered_for_comparison(self, home: Home, finished, dataset):
+        names = {}
+        for metrics in ({}, {"test_f1_macro": 0.7}):
+            run, _, events = make_run(home, dataset)
+            events.metric(1, 1, metrics)
+            events.state(ev.FINISHED, exit_code=0)
+            names[run.id] = metrics
+        offered = [value for _, value in evaluation_tab.others(home, "en", finished.id).choices]
+        assert offered == [run for run, metrics in names.items() if metrics]
+
     def test_runs_tested_on_other_rows_are_refused_in_words(self, home: Home, finished, dataset):
         import pyarrow as pa
         import pyarrow.parquet as pq
