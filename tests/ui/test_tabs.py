@@ -347,6 +347,12 @@ class TestExport:
         assert [name for _, name in shown[4].choices] == ["model", "onnx-int8", "safetensors"]
         assert shown[5].visible is False and shown[7].active is False
 
+    def test_what_is_chosen_stays_chosen_while_something_is_made(self, home: Home, exported):
+        assert export_tab.show(home, "en", exported.id)[4].value == "safetensors"
+        seen = export_tab.look(home, "en", exported.id)[4]
+        assert set(seen.constructor_args) == {"choices"} and len(seen.choices) == 3
+        assert export_tab.look(home, "en", "")[4] == gr.skip()
+
     def test_before_any_export_the_model_has_its_evaluation(self, home: Home, finished):
         shown = export_tab.show(home, "en", finished.id)
         assert "Made from: starter-encoder" in shown[2] and "0.800" in shown[2] and "Accuracy · test" in shown[2]
