@@ -10,14 +10,17 @@ from ftui.core.home import Home
 
 
 def used(home: Home) -> dict[str, list[str]]:
-    """Id of a data set -> ids of the runs that use it, as data or as own validation or test rows; newest run first."""
+    """Id of a data set -> ids of the runs that use it, as data, as own validation or test rows, or as a student's texts
+    without labels; newest run first."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for run in home.all_runs():
         try:
-            data = recipe.load(run.recipe).data
+            made = recipe.load(run.recipe)
         except UserError:  # spoilt: what it used is not known
             continue
-        for name in {Path(path).name for path in (data.path, data.validation_path, data.test_path) if path}:
+        unlabelled = made.distil.unlabelled_path if made.distil else None
+        paths = (made.data.path, made.data.validation_path, made.data.test_path, unlabelled)
+        for name in {Path(path).name for path in paths if path}:
             found[name].append(run.id)
     return dict(found)
 

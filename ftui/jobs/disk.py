@@ -97,8 +97,9 @@ def _used(home: Home) -> set[str]:
     """Ids of data sets that runs have learned from."""
     used = set()
     for run in home.all_runs():
-        data = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))["data"]
-        used |= {Path(data[name]).name for name in ("path", "validation_path", "test_path") if data.get(name)}
+        content = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+        named = content["data"] | (content.get("distil") or {})
+        used |= {Path(named[name]).name for name in ("path", "validation_path", "test_path", "unlabelled_path") if named.get(name)}
     return used
 
 

@@ -320,7 +320,7 @@ def build(page: Page) -> tuple[Choice, View]:
                     glossary.place("splits", page.lang)
                     split = html(elem_id="split")
                     divided_by = dividing.build(page)
-                    shares = {"minimum": 0.05, "maximum": 0.5, "step": 0.05, "buttons": []}
+                    shares = {"minimum": 0.0, "maximum": dividing.MOST, "step": 0.01, "buttons": []}
                     test_size = gr.Slider(value=0.2, label=t("test_share"), elem_id="test-size", **shares)
                     validation_size = gr.Slider(
                         value=0.1, label=t("validation_share"), elem_id="validation-size", **shares
@@ -346,11 +346,11 @@ def build(page: Page) -> tuple[Choice, View]:
     counted = {"fn": page.bind(view_split), "inputs": [*read, *sizes, mended.plan], "outputs": [split], **LATEST}
     gr.on([test_size.input, validation_size.input], **counted)
     workshop.wire(page, mended, reading, lambda event: event.then(**counted))
-    naming.wire(page, named, reading, mended, lambda event: event.then(**counted))
-    growing.wire(page, grown, mended, reading, sizes, lambda event: event.then(**counted))
-    dividing.wire(page, divided_by, mended.plan, lambda event: event.then(**counted))
+    naming.wire(page, named, reading, mended)
+    growing.wire(page, grown, mended, reading, sizes)
+    dividing.wire(page, divided_by, mended.plan)
     asked = f"(id) => confirm({json.dumps(t('delete_data_sure'))}) ? id : ''"
     remove.click(page.bind(sources.delete), [page.data], [page.data, notice], js=asked, trigger_mode="multiple", **QUIET)
     onward.click(page.bind(use), read, [page.tabs], **QUIET)
     shown = [earlier, nothing, content, facts, notes, reading, mended.plan, search, mended.findings, mended.panel, *divided_by.all]
-    return Choice(reading, *sizes), View(show, [page.data], shown, by_run=False)
+    return Choice(reading, *sizes, mended.plan, divided_by.all), View(show, [page.data], shown, by_run=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
@@ -12,6 +11,7 @@ from ftui.ui import workshop
 from ftui.ui.page import QUIET, Page
 
 WAYS = ("random", "group", "date", "folds")
+MOST = 0.9  # share of the rows that can be tested, or validated with
 FIELDS = ("group_column", "date_column", "folds", "fold")
 
 
@@ -73,8 +73,8 @@ def build(page: Page) -> Controls:
     return Controls(way, column, folds, fold)
 
 
-def wire(page: Page, controls: Controls, plan: gr.Textbox, then: Callable) -> None:
-    """What happens on changes; `then(event)` adds what follows."""
+def wire(page: Page, controls: Controls, plan: gr.Textbox) -> None:
+    """What happens on changes."""
     c = controls
     changed = [control.input for control in c.all]
-    then(gr.on(changed, page.bind(change), [page.data, plan, *c.all], [plan, c.column, c.folds, c.fold], **QUIET))
+    gr.on(changed, page.bind(change), [page.data, plan, *c.all], [plan, c.column, c.folds, c.fold], **QUIET)

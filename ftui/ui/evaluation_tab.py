@@ -53,14 +53,14 @@ def caption(report: dict, split: str, view, lang: str) -> str:
 
 
 def others(home: Home, lang: str, run_id: str) -> dict:
-    """The finished runs that this one can be compared with: those on the same data."""
+    """The finished runs that this one can be compared with: those on the same data that have a score."""
     from ftui.evaluation import comparing
 
     listed = jobs.summaries(home)
     mine = next((line["dataset_id"] for line in listed if line["id"] == run_id), None)
     task = next((line["task"] for line in listed if line["id"] == run_id), None)
     same = [line for line in listed if (line["dataset_id"], line["task"], line["state"]) == (mine, task, ev.FINISHED)]
-    same = [line for line in same if line["id"] != run_id and task in comparing.TASKS]
+    same = [line for line in same if line["id"] != run_id and line["value"] is not None and task in comparing.TASKS]
     choices = [(f"{line['name']} · {line['model'].rpartition('/')[2]} · {line['value']:.3f}", line["id"]) for line in same]
     return gr.Dropdown(choices=choices, value=None, visible=bool(choices))
 

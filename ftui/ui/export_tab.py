@@ -55,6 +55,14 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
     )
 
 
+def look(home: Home, lang: str, run_id: str) -> tuple:
+    """The same while something is made: what is chosen to be downloaded stays chosen."""
+    shown = list(show(home, lang, run_id))
+    if isinstance(shown[4], gr.Dropdown):
+        shown[4] = gr.Dropdown(choices=shown[4].choices)
+    return tuple(shown)
+
+
 def table(run: Run, found: dict[str, Path], cards: dict[str, dict | None], lang: str) -> str:
     """What there is: size, score, speed, agreement with the source, memory; broken promises stand before it."""
     first = next((card for card in [*cards.values(), _evaluated(run, "model")] if card), {"split": "test", "metrics": {"accuracy": 0}})
@@ -219,16 +227,17 @@ def build(page: Page) -> View:
     for choice in (which, kind):
         choice.change(page.bind(elsewhere.how), [page.run, which, kind], [how], **QUIET)
 
-    def show_all(home: Home, lang: str, run_id: str) -> tuple:
-        return (*show(home, lang, run_id), *served.handler(home, lang, run_id), *pushed.handler(home, lang, run_id))
+    def look_all(home: Home, lang: str, run_id: str) -> tuple:
+        return (*look(home, lang, run_id), *served.handler(home, lang, run_id), *pushed.handler(home, lang, run_id))
 
     def show_both(home: Home, lang: str, run_id: str, way: str) -> tuple:
         """All of it; how it is used elsewhere is said for what `show` offers first."""
         run = find_run(home, run_id)
         there = run is not None and run.model.exists()
         text = elsewhere.how(home, lang, run_id, next(reversed(exporting.found(run))), way) if there else ""
-        return (*show_all(home, lang, run_id), *smaller.show(home, lang, run_id), text)
+        parts = (part for handler in (show, served.handler, pushed.handler, smaller.show) for part in handler(home, lang, run_id))
+        return (*parts, text)
 
     everything = [*outputs, *served.outputs, *pushed.outputs]
-    timer.tick(page.bind(show_all), [page.run], everything, trigger_mode="once", **QUIET)
+    timer.tick(page.bind(look_all), [page.run], everything, trigger_mode="once", **QUIET)
     return View(show_both, [page.run, kind], [*everything, *smaller_part.outputs, how])

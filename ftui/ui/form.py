@@ -81,6 +81,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 SECTIONS = {"distil": recipe.Distil, "prune": recipe.Prune, "ensemble": recipe.Ensemble, "search": Search}  # that a recipe may be without
 PARTS = {"data": recipe.Data, "training": recipe.Training, "language": recipe.Language}
+AS_WRITTEN = ("language.system", "language.prefix")  # with their lines and their spaces
 FIELDS: tuple[str, ...] = FRONT + tuple(name for names in GROUPS.values() for name in names)
 
 
@@ -97,9 +98,19 @@ class Field:
         return tuple(_unfold(self.annotation))
 
     @property
+    def words(self) -> list:
+        """The words that it takes."""
+        return [v for b in self.branches if typing.get_origin(b) is Literal for v in typing.get_args(b)]
+
+    @property
+    def listed(self) -> bool:
+        """Whether it may be a list."""
+        return any(typing.get_origin(b) is list for b in self.branches)
+
+    @property
     def choices(self) -> list | None:
         """Its values, where there are only so many."""
-        values = [v for b in self.branches if typing.get_origin(b) is Literal for v in typing.get_args(b)]
+        values = self.words
         others = [b for b in self.branches if typing.get_origin(b) is not Literal]
         if others == [bool] and values:
             return [*values, "true", "false"]
@@ -145,7 +156,7 @@ def control(name: str, lang: str, **options: Any) -> gr.components.Component:
     if set(field.branches) <= {int, float} and value is not None:
         return gr.Number(value, **common)
     return gr.Textbox(
-        _shown(value), max_lines=1, placeholder=languages.text("left_out", lang) if value is None else None, **common
+        _shown(value), max_lines=8 if name in AS_WRITTEN else 1, placeholder=languages.text("left_out", lang) if value is None else None, **common
     )
 
 
@@ -155,22 +166,34 @@ def content(values: dict[str, Any]) -> dict:
     An empty text field is null; of the strategies' settings only those of the chosen one stay.
     """
     own = recipe.STRATEGIES[values["strategy.name"]].model_fields
+    known = fields()
     plain: dict = {"strategy": {}, **{part: {} for part in PARTS}}
     for name, value in values.items():
-        if isinstance(value, str):
-            value = value.strip() or None
-            value = {"true": True, "false": False}.get(value, value)
-        if name == "strategy.target_modules" and isinstance(value, str) and "," in value:
-            value = [part.strip() for part in value.split(",") if part.strip()]
         part, _, inner = name.rpartition(".")
         if part == "strategy" and inner not in own:
             continue
-        (plain.setdefault(part, {}) if part else plain)[inner] = value
+        (plain.setdefault(part, {}) if part else plain)[inner] = _typed(name, known[name], value)
     if not plain.get("distil", {}).get("teacher"):
         plain.pop("distil", None)
     if all(_same(value, recipe.Prune.model_fields[name].default) for name, value in plain.get("prune", {}).items()):
         plain.pop("prune", None)
     return plain
+
+
+def _typed(name: str, field: Field, value: Any) -> Any:
+    """What a control holds as the recipe's plain data: text becomes what the field takes."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text:
+        return None
+    if name in AS_WRITTEN:
+        return value
+    if bool in field.branches:
+        return {"true": True, "false": False}.get(text, text)
+    if field.listed and text not in field.words:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -245,13 +245,13 @@ def build(page: Page) -> Controls:
     return Controls(section, steps, name, settings, file, add_, about, notice, panel, balance, counts)
 
 
-def wire(page: Page, controls: Controls, mended: workshop.Controls, reading: gr.Textbox, sizes: list, then: Callable) -> None:
-    """What happens on changes. `sizes`: test, validation; `then(event)` adds what follows."""
+def wire(page: Page, controls: Controls, mended: workshop.Controls, reading: gr.Textbox, sizes: list) -> None:
+    """What happens on changes. `sizes`: test, validation."""
     c, plan = controls, mended.plan
     shown = [c.section, c.steps, c.balance, c.counts]
     events = [plan.change, reading.change, *(part.input for part in sizes)]
     gr.on(events, page.bind(show), [page.data, reading, *sizes, plan], shown, **LATEST)
-    then(c.balance.input(page.bind(change_balance), [page.data, plan, c.balance], [plan], **QUIET))
+    c.balance.input(page.bind(change_balance), [page.data, plan, c.balance], [plan], **QUIET)
     picked = page.bind(functools.partial(act, way=page.way), event=True)
     for part in (c.steps, c.panel):
         part.click(picked, [page.data, reading, plan], [plan, c.panel], **QUIET)
@@ -264,4 +264,4 @@ def wire(page: Page, controls: Controls, mended: workshop.Controls, reading: gr.
     path = list(AUGMENT["synonyms"].model_fields).index("path") - 1  # its field; the name has none
     c.file.upload(page.bind(functools.partial(bring, way=page.way)), [c.file], [c.settings[path], c.notice], **QUIET)
     adding = page.bind(functools.partial(add, way=page.way))
-    then(c.add.click(adding, [page.data, plan, c.name, *c.settings], [plan, c.notice], **QUIET))
+    c.add.click(adding, [page.data, plan, c.name, *c.settings], [plan, c.notice], **QUIET)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
@@ -67,9 +66,8 @@ def build(page: Page) -> Controls:
     return Controls(section, names, give, notice)
 
 
-def wire(page: Page, controls: Controls, reading: gr.Textbox, mended: workshop.Controls, then: Callable) -> None:
-    """What happens on a click and when the rows change; `then(event)` adds what else follows when the steps have changed."""
+def wire(page: Page, controls: Controls, reading: gr.Textbox, mended: workshop.Controls) -> None:
+    """What happens on a click and when the rows change."""
     c, asked = controls, [page.data, reading, mended.plan]
     gr.on([reading.change, mended.plan.change], page.bind(show), asked, [c.section, c.names], **LATEST)
-    given = c.give.click(page.bind(name), [page.data, mended.plan, c.names], [mended.plan, c.notice], **QUIET)
-    then(given.then(page.bind(workshop.inspect), asked, [mended.findings, mended.steps], **QUIET))
+    c.give.click(page.bind(name), [page.data, mended.plan, c.names], [mended.plan, c.notice], **QUIET)

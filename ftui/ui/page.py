@@ -22,12 +22,18 @@ BROWSER = {"queue": False, "api_visibility": "private", "show_progress": "hidden
 
 @dataclass(frozen=True)
 class Choice:
-    """The controls in which the way of reading the data set is chosen: made by the Data tab, read by Fine-tune. `reading` has
-    what ftui.ui.readings writes."""
+    """The controls that say how the data set is read and split: made by the Data tab, read and filled by Fine-tune. `reading`
+    has what ftui.ui.readings writes, `plan` what ftui.ui.workshop does; `divided_by` says of the plan how rows are split."""
 
     reading: gr.Textbox
     test_size: gr.Slider
     validation_size: gr.Slider
+    plan: gr.Textbox
+    divided_by: list
+
+    @property
+    def all(self) -> list:
+        return [self.reading, self.test_size, self.validation_size, self.plan, *self.divided_by]
 
 
 @dataclass(frozen=True)

@@ -72,13 +72,13 @@ def build(page: Page, choice: Choice) -> View:
     suited.then(**asked, **QUIET).then(seen, inputs, previewed, **QUIET)
 
     paste, read, upload, told = loading
-    taken = [told, *chosen, *ordered]
+    taken = [told, *choice.all, *ordered]
     by_text = read.click(page.bind(partial(filling.load, way=page.way)), [page.data, paste], taken, **SHOWN)
     by_file = upload.upload(page.bind(partial(filling.load_file, way=page.way)), [page.data, upload], [paste, *taken], **SHOWN)
     pending = gr.State("")
     earlier.input(lambda run: run or "", [earlier], [page.again], **QUIET)
     by_run = page.again.change(
-        page.bind(partial(filling.clone, way=page.way)), [page.again, page.data], [filled, page.data, pending, *chosen, *ordered], **SHOWN
+        page.bind(partial(filling.clone, way=page.way)), [page.again, page.data], [filled, page.data, pending, *choice.all, *ordered], **SHOWN
     )
     by_run.then(lambda: "", [], [page.again], **QUIET)  # so that the same run can be asked for again
     for done in (by_text, by_file, by_run):
@@ -95,7 +95,7 @@ def build(page: Page, choice: Choice) -> View:
     asking.start.click(page.bind(partial(planning.start_search, way=page.way)), sought, [asking.notice, page.run, page.tabs], **SHOWN)
     go.click(page.bind(partial(planning.start, way=page.way)), inputs, [notice, page.run, page.tabs], **SHOWN)
     shown = [facts, nothing, content, earlier, about, *previewed]
-    settle = (filling.settle, [page.data, pending], [pending, *chosen])
+    settle = (filling.settle, [page.data, pending], [pending, *choice.all])
     return View(partial(planning.show, way=page.way), inputs, shown, by_run=False, settle=settle)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ftui.data.report import Report, Sheet
 
 SHOWN_ROWS = 50
+_KEEPING = threading.Lock()  # of two changes at a time neither undoes the other
 _MARKS = {"bad": "✕", "warn": "!", "info": "i"}
 
 
@@ -57,21 +59,30 @@ def save(folder: Path, task: str | None, columns: dict, plan: dict) -> None:
 def save_reading(folder: Path, reading: str, plan: dict) -> None:
     """Keep it, as the page holds the reading."""
     now = readings.read(reading)
-    save(folder, now.task, now.columns, plan)
+    with _KEEPING:
+        save(folder, now.task, now.columns, plan)
 
 
 def keep(home: Home, data_id: str, plan: str) -> None:
     """Keep a plan that has changed; the columns stay."""
-    folder = folder_of(home, data_id)
+    folder, content = folder_of(home, data_id), read(plan)
     if folder is not None:
-        kept = saved(folder)
-        save(folder, kept["task"], kept["columns"], read(plan))
+        with _KEEPING:
+            kept = saved(folder)
+            save(folder, kept["task"], kept["columns"], content)
 
 
-def plan_of(made: Recipe) -> str:
+def keep_reading(folder: Path, now: readings.Reading) -> None:
+    """Keep a reading that has changed; the plan stays."""
+    with _KEEPING:
+        save(folder, now.task, now.columns, saved(folder)["plan"])
+
+
+def plan_of(made: Recipe) -> dict:
     """What a recipe says of cleaning and splitting, as a plan; files of its own are not taken over."""
-    data = made.data.model_dump(mode="json", exclude_defaults=True)
-    return written({name: data.get(name) for name in ("clean", "augment", "balance", "group_column", "date_column", "folds", "fold")})
+    data, usual = made.data.model_dump(mode="json"), type(made.data).model_fields
+    names = ("clean", "augment", "balance", "group_column", "date_column", "folds", "fold")
+    return {name: data[name] for name in names if data[name] != usual[name].default}
 
 
 def read(plan: str | None) -> dict:
@@ -111,12 +122,12 @@ def report_of(folder: Path, reading: str, plan: str) -> Report:
 
 
 def inspect(home: Home, lang: str, data_id: str, reading: str, plan: str) -> tuple:
-    """After any choice: (findings, steps). What was chosen is kept."""
+    """After any choice: (findings, steps). The reading is kept; whoever changes the plan keeps it."""
     folder = folder_of(home, data_id)
     if folder is None:
         return "", ""
     now, content = readings.read(reading), read(plan)
-    save(folder, now.task, now.columns, content)
+    keep_reading(folder, now)
     problem = now.problem(lang)
     if problem:
         return pieces.notice(problem, kind="warn"), ""
@@ -366,17 +377,16 @@ def build(page: Page) -> Controls:
 
 
 def wire(page: Page, controls: Controls, reading: gr.Textbox, then: Callable) -> None:
-    """What happens on clicks and changes; `then(event)` adds what else follows when the steps have changed."""
+    """What happens on clicks and changes; `then(event)` adds what else follows when reading or plan have changed."""
     c = controls
     inputs = [page.data, reading, c.plan]
-    looked = {"fn": page.bind(inspect), "inputs": inputs, "outputs": [c.findings, c.steps], **LATEST}
-    then(reading.change(**looked))
+    then(gr.on([reading.change, c.plan.change], page.bind(inspect), inputs, [c.findings, c.steps], **LATEST))
     for part in (c.findings, c.steps, c.panel):
-        then(part.click(page.bind(act, event=True), inputs, [c.plan, c.panel], **QUIET).then(**looked))
+        part.click(page.bind(act, event=True), inputs, [c.plan, c.panel], **QUIET)
 
     def ask(home: Home, lang: str, name: str | None) -> list:
         *fields, about = step_form.settings(lang, name)
         return [*fields, pieces.heading("", about) if about else ""]
 
     c.name.change(page.bind(ask), [c.name], [*c.settings, c.about], **QUIET)
-    then(c.add.click(page.bind(add), [page.data, c.plan, c.name, *c.settings], [c.plan, c.notice], **QUIET).then(**looked))
+    c.add.click(page.bind(add), [page.data, c.plan, c.name, *c.settings], [c.plan, c.notice], **QUIET)

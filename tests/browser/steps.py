@@ -35,6 +35,16 @@ def set_model(page, model: str) -> None:
     box.press("Enter")
 
 
+def load_recipe(page, text: str) -> None:
+    """Paste a recipe on Fine-tune."""
+    page.locator("#tab-tune-button").click()
+    if not page.locator("#recipe-yaml [role=tab]").first.is_visible():
+        page.locator("#recipe-yaml > button").click()
+    page.locator("#recipe-yaml [role=tab]").nth(2).click()
+    page.locator("#recipe-paste textarea").fill(text)
+    page.locator("#recipe-load").click()
+
+
 def train(page, model: str | None = None, epochs: str = "1") -> None:
     """From a chosen data set to a finished training."""
     page.locator("#use-data").click()

@@ -70,6 +70,12 @@ def test_cleaning_takes_what_it_says_and_leaves_the_rest(home, runs):
         disk.clean(home, ["../.."])
 
 
+def test_the_texts_of_a_student_are_in_use(home, runs):
+    student = make_run(home, ev.FINISHED, "a" * 16)
+    student.recipe.write_text(student.recipe.read_text() + f"\ndistil: {{teacher: a, unlabelled_path: ../../datasets/{'b' * 16}}}")
+    assert disk.removable(home)["unused_datasets"] == 0
+
+
 def test_an_upload_is_abandoned_only_after_a_while(home):
     file = put(home.datasets / ".half.123.ab" / "source.csv", 10)
     assert disk.removable(home)["leftovers"] == 0

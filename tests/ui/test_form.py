@@ -38,6 +38,9 @@ def test_what_people_type_is_understood():
     assert made.training.bf16 is False
     made = build(strategy__name="lora", strategy__target_modules="query, value")
     assert made.strategy.target_modules == ["query", "value"]
+    assert build(strategy__name="lora", strategy__target_modules="query").strategy.target_modules == ["query"]
+    assert build(strategy__name="lora", strategy__target_modules="all-linear").strategy.target_modules == "all-linear"
+    assert build(language__system="true\nand  ").language.system == "true\nand  "
 
 
 @pytest.mark.parametrize(

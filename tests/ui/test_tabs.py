@@ -181,6 +181,16 @@ class TestEvaluation:
         assert evaluation_tab.compare(home, "en", finished.id, None, "test") == ""
         assert evaluation_tab.others(home, "en", finished.id).visible is False  # there is no other run
 
+    def test_a_finished_run_without_a_score_is_not_offered_for_comparison(self, home: Home, finished, dataset):
+        names = {}
+        for metrics in ({}, {"test_f1_macro": 0.7}):
+            run, _, events = make_run(home, dataset)
+            events.metric(1, 1, metrics)
+            events.state(ev.FINISHED, exit_code=0)
+            names[run.id] = metrics
+        offered = [value for _, value in evaluation_tab.others(home, "en", finished.id).choices]
+        assert offered == [run for run, metrics in names.items() if metrics]
+
     def test_runs_tested_on_other_rows_are_refused_in_words(self, home: Home, finished, dataset):
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -353,6 +363,12 @@ class TestExport:
             assert part in shown[2]
         assert [name for _, name in shown[4].choices] == ["model", "onnx-int8", "safetensors"]
         assert shown[5].visible is False and shown[7].active is False
+
+    def test_what_is_chosen_stays_chosen_while_something_is_made(self, home: Home, exported):
+        assert export_tab.show(home, "en", exported.id)[4].value == "safetensors"
+        seen = export_tab.look(home, "en", exported.id)[4]
+        assert set(seen.constructor_args) == {"choices"} and len(seen.choices) == 3
+        assert export_tab.look(home, "en", "")[4] == gr.skip()
 
     def test_before_any_export_the_model_has_its_evaluation(self, home: Home, finished):
         shown = export_tab.show(home, "en", finished.id)

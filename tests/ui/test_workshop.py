@@ -187,7 +187,7 @@ class TestTrainingRows:
         assert (balance.value, balance.visible) == ("oversample", True) and table.count("</span>274</td>") == 2 and table.count(">274</td>") == 3
         made = planning.make_recipe(home, dataset.id, READING, (0.2, 0.1), tuple(VALUES))
         assert made.data.balance == "oversample"
-        assert workshop.plan_of(made) == plan
+        assert workshop.plan_of(made) == json.loads(plan)
         assert growing.change_balance(home, "en", dataset.id, plan, "none") == "{}" == workshop.written(workshop.saved(dataset.path)["plan"])
 
     def test_without_columns_nothing_is_counted(self, home: Home, messy):
@@ -202,7 +202,7 @@ class TestTrainingRows:
         assert panel.count("<mark class='new'>") >= 4
         made = planning.make_recipe(home, messy.id, READING, (0.2, 0.1), tuple(VALUES))
         assert [step.name for step in made.data.augment] == ["random_swap"]
-        assert workshop.plan_of(made) == workshop.written({"augment": [made.data.augment[0].model_dump(exclude_defaults=True) | {"name": "random_swap"}]})
+        assert workshop.plan_of(made) == {"augment": [made.data.augment[0].model_dump()]}
         [(left, panel)] = growing.act(home, "zh", "remove:0", messy.id, READING, plan)
         assert (left, panel) == ("{}", "")
 
