@@ -15,6 +15,7 @@ Python starts, by an environment variable (and where other work shares the cores
     GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,7 @@ class Settings(loop.Settings):
     sentence: float = 1.0  # the same for the sentences, some 4,000 tokens of them in each step
     words: float = 3.0  # of the teacher's reading of each English word, beside the sentence
     begin: str = ""  # a folder with an earlier version of this model, whose weights it goes on from
+    keep: float = 0.0  # share of that version's weights in those that are written
 
 
 class Learner(torch.nn.Module):
@@ -168,6 +170,15 @@ def held_out_loss(model, tokens: np.ndarray, tokenizer, batches: int) -> float:
     return sum(float(masked_loss(model, *hide(part, tokenizer, 0.15, generator))[0]) for part in chosen) / len(chosen)
 
 
+@torch.no_grad()
+def mixed(model: BertForMaskedLM, begun: dict[str, torch.Tensor], keep: float) -> BertForMaskedLM:
+    """A copy with this share of the weights that it began with (averaged weights: Wortsman et al., 2022)."""
+    made = copy.deepcopy(model)
+    for name, value in made.named_parameters():
+        value.lerp_(begun[name], keep)
+    return made
+
+
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +221,7 @@ def pretrain(settings: Settings) -> dict:
         vectors = start.word_vectors(tokens, translations, separator, len(tokenizer), FIRST_WORD, settings.width)
         start.give_meanings(model, vectors, EMBEDDING_SIZE)
 
+    begun = {name: value.detach().clone() for name, value in model.named_parameters()}
     frequency = np.bincount(tokens, minlength=len(tokenizer)) / len(tokens)
     rarity = torch.from_numpy(-np.log(frequency + 1e-8)).float()
     rarity[:FIRST_WORD] = 0
@@ -229,10 +241,11 @@ def pretrain(settings: Settings) -> dict:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def write(report: dict, last: bool) -> dict:
-        loss = held_out_loss(model, held_out, tokenizer, 1000 if last else 4)
+        made = mixed(model, begun, settings.keep) if settings.keep else model
+        loss = held_out_loss(made, held_out, tokenizer, 1000 if last else 4)
         report |= {"tokens_in_corpus": len(tokens), "parameters": model.num_parameters()}
         report |= {"held_out_loss": round(loss, 4)}
-        loop.publish(model, settings, report, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+        loop.publish(made, settings, report, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
         return report
 
     return loop.run(learner, settings, backward, write)

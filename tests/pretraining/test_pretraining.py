@@ -150,6 +150,15 @@ def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, small_tokeniz
     assert not list(tmp_path.glob("**/*.unfinished"))
 
 
+def test_what_it_began_with_is_kept_in_part(small_tokenizer, tmp_path):
+    settings = encoder.Settings(data=tmp_path, tokenizer=small_tokenizer, out=tmp_path, work=tmp_path, layers=1, width=64, heads=2)
+    model = encoder.build(settings, AutoTokenizer.from_pretrained(small_tokenizer))
+    begun = {name: torch.zeros_like(value) for name, value in model.named_parameters()}
+    half = encoder.mixed(model, begun, 0.5)
+    assert all(torch.allclose(value, 0.5 * dict(model.named_parameters())[name]) for name, value in half.named_parameters())
+    assert half.cls.predictions.decoder.weight is half.bert.embeddings.word_embeddings.weight  # tied still, and mixed once
+
+
 def test_pieces_belong_to_the_words_between_spaces():
     text = "  tea is  hot!"
     offsets = [(2, 5), (6, 8), (10, 12), (12, 13), (13, 14)]
