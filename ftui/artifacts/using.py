@@ -77,11 +77,11 @@ def code(run: Run, name: str, text: str, folder: str = "model") -> str | None:
 def _form(run: Run, card: dict, task: Any, asked: list[str], name: str, folder: str) -> str:
     """The code for texts as the model reads them."""
     talks = (exporting.folder_of(run, name) / "chat_template.jinja").exists()
-    config = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
     if name in WHOLE and task.PIPELINE in PIPELINES:
         return _pipeline(card, task, asked, folder, talks)
     if tasks.speaks(task) and task.PIPELINE != "fill-mask":
         return _writes(card, task, asked, name, folder, talks)
+    config = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
     return _outputs(card, task, asked, name, folder, config)
 
 

@@ -16,6 +16,7 @@ def open_board(page):
     expect(page.locator(".board")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_rows_are_labelled_by_keyboard_and_stay_so_after_a_reload(ui, open_page, tmp_path):
     path = tmp_path / "评论.txt"
     path.write_text("\n".join(LINES) + "\n", encoding="utf-8")

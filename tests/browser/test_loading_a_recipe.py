@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from ftui.core import events as ev
@@ -26,6 +27,7 @@ def users(path, rows: int):
     return path
 
 
+@pytest.mark.slow
 def test_its_cleaning_and_its_split_outlive_the_change_of_the_reading(ui, open_page, tmp_path):
     page = open_page("/", lang="en")
     drop(page, users(tmp_path / "users.csv", 200))
@@ -55,6 +57,7 @@ def test_its_cleaning_and_its_split_outlive_the_change_of_the_reading(ui, open_p
     assert workshop.saved(folder)["plan"] == {"clean": [{"name": "lowercase"}], "group_column": "user"}
 
 
+@pytest.mark.slow
 def test_an_earlier_run_of_other_data_brings_its_own_cleaning_and_split(ui, open_page, tmp_path):
     dataset = intake.import_file(users(tmp_path / "users.csv", 200), ui.home)
     workshop.save(dataset.path, "text-classification", {"text": "user", "label": "label"}, {"folds": 5})

@@ -27,6 +27,7 @@ def step_shown(page) -> int:
     return int(found.group(1).replace(",", "")) if found else -1
 
 
+@pytest.mark.slow
 def test_reload_second_tab_and_a_killed_ui(ui, open_page, running):
     page = open_page(f"/?run={running.id}&tab=log", lang="zh")
     expect(page.locator("#status .badge.running")).to_be_visible()

@@ -9,6 +9,7 @@ from tests.browser.steps import LONG, drop, finish, set_field, train
 from tests.conftest import reviews, wait_for
 
 
+@pytest.mark.slow
 def test_the_chinese_sample_from_start_to_answer(ui, open_page):
     page = open_page("/", lang="zh")
     page.locator("#sample-zh_reviews").click()
