@@ -251,7 +251,7 @@ def write(
         splits=_splits(data, card, own),
         seed=settings.seed,
         dropout="" if settings.classifier_dropout is None else DROPOUT.format(share=settings.classifier_dropout),
-        max_length=512 if settings.max_length == "auto" else settings.max_length,
+        max_length=settings.longest,
         loss=LOSS.format(smoothing=settings.label_smoothing_factor) if accumulated else "",
         imports=strategy.imports,
         more_imports="import torch\n" if accumulated or strategy.optimizers else "",

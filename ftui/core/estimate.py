@@ -40,16 +40,16 @@ class Rows:
 
     def each(self, recipe: Recipe) -> float:
         """Tokens of a row on average, cut and padded as the training does it."""
-        most = 512 if recipe.training.max_length == "auto" else recipe.training.max_length
+        most = recipe.training.longest
         return sum(-(-min(n, most) // 8) * 8 for n in self.tokens) / max(1, len(self.tokens))
 
     def lengths(self, recipe: Recipe) -> int:
         """How many different lengths of padded batches they make, about."""
-        most = 512 if recipe.training.max_length == "auto" else recipe.training.max_length
+        most = recipe.training.longest
         return padded(min(n, most) for n in self.tokens)
 
     def longest(self, recipe: Recipe) -> int:
-        most = 512 if recipe.training.max_length == "auto" else recipe.training.max_length
+        most = recipe.training.longest
         return min(most, max(self.tokens, default=32))
 
 

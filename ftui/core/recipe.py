@@ -111,6 +111,7 @@ STRATEGIES: dict[str, type[Part]] = {
 LEARNING_RATES = {"full": 5e-5, "gradual": 5e-5, "last_n": 1e-4, "lora": 3e-4, "bitfit": 1e-3, "frozen": 1e-3}
 
 
+LONGEST = 512  # tokens: what `max_length: auto` never exceeds, since attention's cost grows with the square
 ENOUGH_TO_CHOOSE = 100  # validation rows: the loss on fewer says little about which checkpoint is best
 
 
@@ -159,6 +160,11 @@ class Training(Part):
         if self.eval_strategy == "steps" and self.eval_steps is None:
             raise ValueError("eval_steps_missing")
         return self
+
+    @property
+    def longest(self) -> int:
+        """Tokens that are kept of a text at most, as far as the model can read them."""
+        return LONGEST if self.max_length == "auto" else self.max_length
 
 
 class Distil(Part):

@@ -27,7 +27,6 @@ from ftui.data import forms, inspecting, intake, preparing, values
 from ftui.jobs import processes, python_path, queue
 from ftui.jobs.worker import ENVIRONMENT
 
-AUTO = 512  # tokens that `max_length: auto` never exceeds
 SAMPLE = 400  # rows whose tokens are counted
 TIMED = 480  # rows of the short training
 UPDATES = 24  # of the short training
@@ -66,14 +65,13 @@ def rows_of(recipe: Recipe, home: Home, known: Known) -> Rows:
     tokens, roles = _tokens(dataset.path, tuple(sorted(data.columns.items())), task.ROLES, _tokenizer(known))
     windows = tokens
     if hasattr(task, "STRIDE") and getattr(task, "PLAIN", roles[0]) in roles:
-        windows = tuple(part for n in tokens for part in _windows(n, recipe.training.max_length, task.STRIDE))
+        windows = tuple(part for n in tokens for part in _windows(n, recipe.training.longest, task.STRIDE))
     each = len(windows) / max(1, len(tokens))
     return Rows(round(each * data.train_rows(all_rows)), round(each * validation), round(each * test), windows)
 
 
-def _windows(tokens: int, longest: int | str, stride: float) -> list[int]:
-    """About how long the windows are in which a text of so many tokens is read."""
-    most = AUTO if longest == "auto" else int(longest)
+def _windows(tokens: int, most: int, stride: float) -> list[int]:
+    """About how long the windows of at most `most` tokens are in which a text of so many is read."""
     count = 1 + max(0, math.ceil((tokens - most) / (most * (1 - stride))))
     return [most] * (count - 1) + [min(tokens, most)]
 

@@ -11,9 +11,8 @@ from typing import Any
 from ftui.core import home, starters
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
-from ftui.core.recipe import Recipe
+from ftui.core.recipe import LONGEST, Recipe
 
-LONGEST = 512  # tokens: what `max_length: auto` never exceeds, since attention's cost grows with the square
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 HEAD_DROPOUTS = ("classifier_dropout", "seq_classif_dropout")  # decoders' heads have none
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
