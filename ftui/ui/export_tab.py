@@ -56,10 +56,13 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
 
 
 def look(home: Home, lang: str, run_id: str) -> tuple:
-    """The same while something is made: what is chosen to be downloaded stays chosen."""
+    """The same while something is made: what is chosen to be downloaded stays chosen, until what is made is there."""
     shown = list(show(home, lang, run_id))
     if isinstance(shown[4], gr.Dropdown):
-        shown[4] = gr.Dropdown(choices=shown[4].choices)
+        newest, _ = _newest(home.run(run_id))
+        made = newest.card()["options"]["format"] if newest and jobs.state(newest) == ev.FINISHED else None
+        there = made in [name for _, name in shown[4].choices]
+        shown[4] = gr.Dropdown(choices=shown[4].choices, value=made) if there else gr.Dropdown(choices=shown[4].choices)
     return tuple(shown)
 
 

@@ -370,6 +370,15 @@ class TestExport:
         assert set(seen.constructor_args) == {"choices"} and len(seen.choices) == 3
         assert export_tab.look(home, "en", "")[4] == gr.skip()
 
+    def test_what_has_just_been_made_is_chosen(self, home: Home, exported):
+        job = exporting_now(exported)
+        assert "value" not in export_tab.look(home, "en", exported.id)[4].constructor_args
+        job.write_card({**job.card(), "options": {"format": "onnx-int8"}})
+        ev.Writer(job.events, 1).state(ev.FINISHED)
+        assert export_tab.look(home, "en", exported.id)[4].value == "onnx-int8"
+        ev.Writer(job.events, 1).state(ev.FAILED)
+        assert "value" not in export_tab.look(home, "en", exported.id)[4].constructor_args
+
     def test_before_any_export_the_model_has_its_evaluation(self, home: Home, finished):
         shown = export_tab.show(home, "en", finished.id)
         assert "Made from: starter-encoder" in shown[2] and "0.800" in shown[2] and "Accuracy · test" in shown[2]
