@@ -22,8 +22,8 @@ KINDS = ("zip", "space", "docker")
 SOURCE = Path(__file__).parents[2]
 ROOMS = ("core", "data", "tasks", "training", "artifacts", "serve", "evaluation")  # of ftui: what answers
 NEEDS = (
-    "torch", "transformers", "datasets", "peft", "scikit-learn", "pyarrow", "pydantic", "fastapi", "uvicorn", "httptools", "prometheus_client",
-    "PyYAML", "psutil", "charset-normalizer", "sentencepiece", "ftfy", "OpenCC", "regex", "onnxruntime",
+    "torch", "transformers", "datasets", "peft", "scikit-learn", "pyarrow", "pydantic", "fastapi", "fastapi-offline", "uvicorn", "httptools",
+    "prometheus_client", "PyYAML", "psutil", "charset-normalizer", "sentencepiece", "ftfy", "OpenCC", "regex", "onnxruntime",
 )  # fmt: skip
 
 APP = '''"""The trained model as a page: python app.py"""

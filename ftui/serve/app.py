@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -88,7 +89,8 @@ def create(models: dict[str, Path], device: str = "cpu", key: str | None = None,
     keyed: dict[str, Any] = {"dependencies": [Depends(HTTPBearer(auto_error=False, description="$FTUI_API_KEY of the server"))]} if key else {}
     closed = {401: REFUSALS[401]} if key else {}
 
-    app = FastAPI(title="ftui", version=__version__, description="Models that were fine-tuned with ftui.", redoc_url=None)
+    about = {"title": "ftui", "version": __version__, "description": "Models that were fine-tuned with ftui."}
+    app = FastAPIOffline(redoc_url=None, static_url=door.DOCS, **about)  # /docs without scripts from elsewhere
     app.state.asked, app.state.served = time.monotonic(), served
 
     for number, one in enumerate(served):

@@ -17,6 +17,7 @@ from ftui.serve.metrics import Metrics
 
 LARGEST_BODY = 4_000_000  # bytes
 PATIENCE = 20.0  # seconds in which a body has to have come
+DOCS = "/docs/files"  # the scripts of /docs
 OPEN = ("/health", "/docs", "/openapi.json")  # without the key: they tell nothing of the model's answers
 
 
@@ -52,7 +53,8 @@ class Door:
 
     async def _admit(self, scope: dict, receive: Callable, send: Callable) -> None:
         headers = Headers(scope=scope)
-        if self.key and scope["path"].removeprefix(scope.get("root_path", "")) not in OPEN and not self._known(headers):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if self.key and path not in OPEN and not path.startswith(DOCS + "/") and not self._known(headers):
             await refuse(scope, 401, UserError("key_wrong"), {"WWW-Authenticate": "Bearer"})(scope, receive, send)
             return
         foreign = self._foreign(headers) if self.local else None

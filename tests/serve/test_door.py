@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import threading
 import time
@@ -100,7 +101,14 @@ def test_several_models_in_one_server(url):
 
 def test_behind_a_proxy(url):
     """It takes the path's beginning away; the documentation has to name it."""
-    assert "/proxied/openapi.json" in httpx.get(f"{url}/docs").text
+    page = httpx.get(f"{url}/docs").text
+    assert "/proxied/openapi.json" in page
+    needed = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(needed) == 3 and all(path.startswith("/proxied/docs/files/") for path in needed)  # nothing of other sites
+    for path in needed:  # they are open as the page is, with nothing else beside them
+        assert len(httpx.get(url + path.removeprefix("/proxied")).content) > 1000
+    assert httpx.get(f"{url}/docs/files/../../predict").status_code in (401, 404)
+    assert httpx.get(f"{url}/docs/files").status_code in (307, 401, 404)
     assert httpx.get(f"{url}/openapi.json").json()["servers"] == [{"url": "/proxied"}]
 
 
