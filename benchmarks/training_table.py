@@ -21,7 +21,7 @@ WORDS = {
     "zh": {
         "head": "| 每秒行数（与原版之比） | 教程循环 | 原版 Trainer | Trainer 最佳设置 | ftui | ftui，同样数据再次运行 | ftui 与最佳之比 |",
         "about": "{cores} 个 CPU 核，批大小 16，{rows} 行，{rounds} 轮取中位数（同一方式各轮最大与最小之比：中位数 {middle:.2f}，最高 {spread:.2f}）；比值为各轮比值的中位数。",
-        "tokens": "每条文本的词元数（中位数、90 百分位）：{tokens}。本机 bf16 矩阵乘法实测 {rate:.0f} GFLOP/s，全量微调达到其：{shares}。",
+        "tokens": "每条文本的 token 数（中位数、90 百分位）：{tokens}。本机 bf16 矩阵乘法实测 {rate:.0f} GFLOP/s，全量微调达到其：{shares}。",
         "product": "在 {rows} 行数据上，完整训练（`ftui train`，含日志、评估和检查点）的用时是纯训练循环的 {ratio:.2f} 倍。",
         "accuracy": "用 {rows} 行训练 2 轮、{seeds} 个种子平均的准确率（全量微调，Trainer 最佳设置 / ftui）：{figures}。",
     },
