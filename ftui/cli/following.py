@@ -33,7 +33,7 @@ def print_json(document: Any) -> None:
 def follow_training(job: Job) -> int:
     status = follow(job)
     if status is None:
-        print(f"{job.run.id} goes on in the background: python -m ftui runs show {job.run.id}", file=sys.stderr)
+        print(languages.log("goes_on", languages.of_terminal(), run=job.run.id), file=sys.stderr)
         return INTERRUPTED
     metrics: dict[str, float] = {}
     for event in ev.read(job.events)[0]:

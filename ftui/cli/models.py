@@ -84,7 +84,9 @@ def predict(
 
     found = homes.resolve(home).run(run)
     if not found.model.exists():
-        raise UserError("run_without_model", run=found.id, state="-")
+        from ftui import jobs
+
+        raise UserError("run_without_model", run=found.id, state=languages.state(jobs.summary(found)["state"]))
     if file:
         if out:
             _check_target(out)

@@ -92,7 +92,7 @@ def _expected(cost: Estimate) -> str:
     sizes = {"memory": cost.memory, "disk": cost.disk}
     told = [languages.text(f"estimate_{name}", lang, size=f"{size / 1e9:.1f} GB") for name, size in sizes.items()]
     why = languages.text("estimate_by_" + cost.source if cost.seconds else "estimate_unknown", lang)
-    return f"{languages.text('estimate', lang)}: {', '.join(time + told)}. {why}"
+    return languages.log("expected", lang, facts=languages.text("list_comma", lang).join(time + told), why=why)
 
 
 @runs_app.command("list")

@@ -52,7 +52,7 @@ def search(
         return
     status = follow(job)
     if status is None:
-        print(f"{run.id} goes on in the background: python -m ftui runs show {run.id}", file=sys.stderr)
+        print(languages.log("goes_on", languages.of_terminal(), run=run.id), file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
     told = searches.told(run)
     best, own = told["best"], told["own"]

@@ -38,6 +38,16 @@ def log(key: str, lang: str = "en", /, **params: object) -> str:
     return catalogue("log")[key][lang].format(**params)
 
 
+def state(name: str) -> dict[str, str]:
+    """The word for a state in each language, for a blank of an error."""
+    return {lang: log("state_" + name, lang) for lang in LANGUAGES}
+
+
+def split(name: str) -> dict[str, str]:
+    """The word for a split in each language, for a blank of an error."""
+    return {lang: text("split_" + name, lang) for lang in LANGUAGES}
+
+
 def error(code: str, lang: str = "en") -> tuple[str, str]:
     """(message, hint) of an error, blanks unfilled."""
     message, hint = _errors()[code][lang]

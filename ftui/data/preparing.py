@@ -194,7 +194,7 @@ def _split(
             if stratify and len(whole) >= 20:  # it is not the rows that are too few, but those of each class
                 kinds, column = len(set(labels)), columns[stratify]
                 raise UserError("labels_all_distinct", column=column, labels=kinds, rows=len(whole))
-            raise UserError("too_few_rows", rows=len(whole), dropped=dropped, split=split)
+            raise UserError("too_few_rows", rows=len(whole), dropped=dropped, split=languages.split(split))
         mask = np.zeros(len(whole), bool)
         mask[numbers] = True
         tables[split] = whole.filter(pa.array(mask))
@@ -274,5 +274,5 @@ def _own(
         dropped["unknown_label"] += len(found) - (pc.sum(known).as_py() or 0)
         found = found.filter(known)
     if not len(found):
-        raise UserError("own_split_empty", name=name, split=split, dropped=sum(dropped.values()) - before)
+        raise UserError("own_split_empty", name=name, split=languages.split(split), dropped=sum(dropped.values()) - before)
     return found

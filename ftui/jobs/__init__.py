@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from ftui.core import events as ev
+from ftui.core import languages, search, starters
 from ftui.core import recipe as recipes
-from ftui.core import search, starters
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Job, Run
@@ -83,7 +83,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
 def start(run: Run, kind: str, options: dict | None = None) -> Job:
     """Start another job on a run that has its model: evaluate, export or serve."""
     if not run.model.exists():
-        raise UserError("run_without_model", run=run.id, state=summary(run)["state"])
+        raise UserError("run_without_model", run=run.id, state=languages.state(summary(run)["state"]))
     job = run.new_job(kind, options)
     _spawn(job)
     return job
@@ -124,7 +124,7 @@ def resume(run: Run) -> Job:
         raise UserError("run_unknown", run=run.id)
     current = state(job)
     if current not in ev.TERMINAL or current == ev.FINISHED:
-        raise UserError("run_not_resumable", run=run.id, state=current)
+        raise UserError("run_not_resumable", run=run.id, state=languages.state(current))
     card = job.card()
     if card["options"].get("recipe") not in (None, _digest(run.recipe.read_text(encoding="utf-8"))):
         raise UserError("recipe_changed", run=run.id, path=run.recipe)

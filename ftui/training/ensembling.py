@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ftui import tasks
 from ftui.core import events as ev
+from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Run, publish, write_json
 from ftui.core.recipe import Recipe
@@ -70,7 +71,7 @@ def _waited_for(member: Run, context: Context) -> bool:
         last = ev.last(ev.read(job.events)[0], "state") if job else None
         state = last["state"] if last else ev.QUEUED
         if state in ev.TERMINAL or state == ev.QUEUED:  # a queued one would wait for the place that this one holds
-            raise UserError("ensemble_member_failed", run=member.id, state=state)
+            raise UserError("ensemble_member_failed", run=member.id, state=languages.state(state))
         if context.should_stop():
             return False
         if not told:
