@@ -34,11 +34,11 @@ def ui(
     demo: Annotated[
         bool | None,
         typer.Option(
-            "--demo/--no-demo", envvar="FTUI_DEMO", help="Open to all, each visitor apart, with caps [default on a Space without --auth]."
+            "--demo/--no-demo", envvar="FTUI_DEMO", help="Open to everybody: each visitor sees only their own data and runs, within limits [default on a Space without --auth]."
         ),
     ] = None,
     root_path: Annotated[
-        str, typer.Option("--root-path", envvar="FTUI_ROOT_PATH", help="The path under which a proxy shows it, and which it takes away.")
+        str, typer.Option("--root-path", envvar="FTUI_ROOT_PATH", help="The path under which a proxy shows the page, and which it takes away.")
     ] = "",
     home: HomeOption = None,
 ) -> None:

@@ -11,7 +11,7 @@ from ftui.cli.following import HomeOption, JsonOption, print_json
 from ftui.core import home as homes
 from ftui.core import languages
 
-data_app = typer.Typer(no_args_is_help=True, help="Look at data.")
+data_app = typer.Typer(no_args_is_help=True, help="Report on a file; list and delete data sets.")
 
 
 @data_app.command("report")
@@ -19,11 +19,11 @@ def data_report(
     file: Path,
     text: Annotated[str | None, typer.Option(help="The column with the texts [default: guessed].")] = None,
     label: Annotated[str | None, typer.Option(help="The column with the labels [default: guessed].")] = None,
-    test: Annotated[Path | None, typer.Option(help="A file of test rows, to look for rows in both.")] = None,
+    test: Annotated[Path | None, typer.Option(help="A file of test rows: which rows are in both?")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What is in a file, and what is odd about it: duplicates, contradictory labels, damaged texts ..."""
+    """Report on a file: its columns and labels, and what is odd about it (duplicates, contradictory labels, damaged texts ...)."""
     from ftui.data import inspecting, intake, preparing, report
 
     at = homes.resolve(home)
@@ -59,7 +59,7 @@ def data_report(
 
 @data_app.command("list")
 def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Data sets, newest first, and how many runs use each."""
+    """List data sets, newest first, and how many runs use each."""
     from ftui.data import intake, versions
 
     at = homes.resolve(home)
@@ -79,7 +79,7 @@ def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def data_delete(
     dataset: str,
     force: Annotated[
-        bool, typer.Option("--force", help="Also where runs use it: they can then not be repeated.")
+        bool, typer.Option("--force", help="Also where runs use it: those can then not be repeated.")
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -93,16 +93,16 @@ def data_delete(
 
 def disk(
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove what nobody could want back (after a question).")
+        bool, typer.Option("--clean", help="Remove what can go without harm (asks first).")
     ] = False,
     part: Annotated[
-        list[str] | None, typer.Option("--part", help="With --clean: this part only; may be given several times.")
+        list[str] | None, typer.Option("--part", help="With --clean: only this part; may be given several times.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="With --clean: without the question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --clean: do not ask.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What takes up the disk, and clean it up."""
+    """Show what takes up the disk, and clean up."""
     from ftui.jobs import disk as disks
 
     found = homes.resolve(home)

@@ -53,25 +53,25 @@ def predict(
     second: Annotated[
         str | None,
         typer.Option(
-            "--context", "--second", help="the other text, where a model reads two: the one that holds the answers"
+            "--context", "--second", help="The second text, for a model that reads two: for questions, the one that holds the answers."
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="a table (CSV, TSV, XLSX, JSON Lines ...): ask about each row")
+        Path | None, typer.Option("--file", help="A table (CSV, TSV, XLSX, JSON Lines ...): ask about each row.")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="where that table goes, with prediction and confidence beside its columns [default: FILE-predictions]",
+            help="Where that table goes, prediction and confidence beside its columns [default: FILE-predictions].",
         ),
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option("--column", help="the file's column with the texts; or INPUT=COLUMN, for each of several"),
+        typer.Option("--column", help="The file's column with the texts; INPUT=COLUMN, once for each, where a model reads several."),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="of several labels: those at least so probable [default: the model's own]")
+        float | None, typer.Option(min=0, max=1, help="For several labels: give those at least this probable [default: the model's own threshold].")
     ] = None,
     artefact: ArtefactOption = "model",
     home: HomeOption = None,
@@ -159,7 +159,7 @@ def export(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give the model out, and measure what is given: score, agreement, speed, memory, size."""
+    """Export a run's model, and measure the export: score, agreement, speed, memory, size."""
     from ftui import jobs
     from ftui.artifacts import exporting
 
@@ -175,12 +175,12 @@ def export(
 
 def bundle(
     run: str,
-    kind: Annotated[str, typer.Option("--kind", help="zip (files and model card), space or docker")] = "zip",
-    out: Annotated[Path | None, typer.Option("--out", help="where it goes: a new folder; for zip a file")] = None,
+    kind: Annotated[str, typer.Option("--kind", help="zip (files and model card), space or docker.")] = "zip",
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes: a new folder; for zip a file.")] = None,
     artefact: ArtefactOption = "model",
     home: HomeOption = None,
 ) -> None:
-    """Put an artefact together with all that it needs elsewhere: a zip, a Space, or a container."""
+    """Pack a model with all that it needs elsewhere: as a zip, a Space or a container."""
     from ftui.artifacts import bundles
 
     found = homes.resolve(home).run(run)
@@ -200,12 +200,12 @@ def bundle(
 
 def push(
     run: str,
-    to: Annotated[str, typer.Option("--to", metavar="OWNER/NAME", help="the repository; made where it is not there yet")],
+    to: Annotated[str, typer.Option("--to", metavar="OWNER/NAME", help="The repository; made if it is not there yet.")],
     private: Annotated[bool, typer.Option("--private", help="Only you see it.")] = False,
     artefact: ArtefactOption = "model",
     home: HomeOption = None,
 ) -> None:
-    """Upload an artefact and its model card to the Hugging Face Hub, with the token of $HF_TOKEN or `hf auth login`."""
+    """Upload a model and its card to the Hugging Face Hub, with the token of $HF_TOKEN or `hf auth login`."""
     from ftui import jobs
     from ftui.artifacts import exporting, pushing
 
@@ -221,7 +221,7 @@ def push(
 
 
 def script(run: str, home: HomeOption = None) -> None:
-    """Print the run as a plain Python script that needs transformers alone."""
+    """Print the run's training as a plain Python script that does without ftui."""
     from ftui import jobs
 
     print(jobs.script(homes.resolve(home).run(run)))
@@ -230,10 +230,10 @@ def script(run: str, home: HomeOption = None) -> None:
 def serve(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs; RUN:ARTEFACT serves that form of it.")],
     host: str = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0: any free one")] = 8000,
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
     artefact: ArtefactOption = "model",
     root_path: Annotated[
-        str, typer.Option("--root-path", envvar="FTUI_ROOT_PATH", help="The path under which a proxy shows it.")
+        str, typer.Option("--root-path", envvar="FTUI_ROOT_PATH", help="The path under which a proxy shows the server, and which it takes away.")
     ] = "",
     home: HomeOption = None,
 ) -> None:

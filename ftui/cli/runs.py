@@ -16,7 +16,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.estimate import Estimate, span
 
-runs_app = typer.Typer(no_args_is_help=True, help="See and steer runs.")
+runs_app = typer.Typer(no_args_is_help=True, help="List, show, name, stop, resume and delete runs.")
 
 
 def train(
@@ -47,11 +47,11 @@ def train(
 def estimate(
     recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: strategy.name=lora")] = None,
-    measure: Annotated[bool, typer.Option("--measure", help="Train for some updates first, and take their speed.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Train for some updates first, to measure the speed.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a training will cost here: time, memory, disk."""
+    """Estimate what a training costs on this machine: time, memory, disk."""
     from ftui.core import recipe as recipes
     from ftui.jobs import costs
 
@@ -64,12 +64,12 @@ def estimate(
 
 def race(
     recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
-    strategies: Annotated[str, typer.Option(help="Which, separated by commas.")] = "frozen,lora,full",
+    strategies: Annotated[str, typer.Option(help="Strategies, separated by commas.")] = "frozen,lora,full",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: training.num_train_epochs=1")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Train with several strategies on the same split, and tell how they stand, simple models among them."""
+    """Train with several strategies on the same split, and print how they compare, simple models among them."""
     from ftui.core import recipe as recipes
     from ftui.jobs import races
 
@@ -97,7 +97,7 @@ def _expected(cost: Estimate) -> str:
 
 @runs_app.command("list")
 def runs_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """All runs, newest first."""
+    """List all runs, newest first."""
     from ftui import jobs
 
     lines = jobs.summaries(homes.resolve(home))
@@ -111,7 +111,7 @@ def runs_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @runs_app.command("show")
 def runs_show(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """One run: its state, recipe and metrics."""
+    """Show one run: its state, recipe and metrics."""
     from ftui import jobs
 
     found = homes.resolve(home).run(run)
@@ -128,7 +128,7 @@ def runs_show(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
 
 @runs_app.command("stop")
 def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Ask a run to save and stop."""
+    """Stop a run; it saves a checkpoint first."""
     from ftui import jobs
 
     found = homes.resolve(home).run(run)
@@ -141,7 +141,7 @@ def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
 
 @runs_app.command("resume")
 def runs_resume(run: str, detach: Annotated[bool, typer.Option("--detach")] = False, home: HomeOption = None) -> None:
-    """Go on from the last checkpoint."""
+    """Resume a run from its last checkpoint."""
     from ftui import jobs
 
     job = jobs.resume(homes.resolve(home).run(run))
@@ -175,7 +175,7 @@ def runs_note(run: str, note: str, home: HomeOption = None) -> None:
 
 @runs_app.command("first")
 def runs_first(run: str, home: HomeOption = None) -> None:
-    """Let a waiting run be the next one."""
+    """Let a waiting run train next."""
     from ftui.jobs import queue
 
     found = homes.resolve(home).run(run)

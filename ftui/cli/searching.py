@@ -27,17 +27,17 @@ from ftui.core import languages
 
 def search(
     recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
-    minutes: Annotated[float | None, typer.Option(help="For how long, in all [default: the recipe's, else 10].")] = None,
-    trials: Annotated[int | None, typer.Option(help="At most so many [default: the recipe's, else 30].")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes to search, in all [default: the recipe's, else 10].")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials at most [default: the recipe's, else 30].")] = None,
     vary: Annotated[
-        str | None, typer.Option(help="What, separated by commas: learning_rate,num_train_epochs,per_device_train_batch_size,weight_decay,warmup_steps,layer_decay,r")
+        str | None, typer.Option(help="Settings to vary, separated by commas: learning_rate,num_train_epochs,per_device_train_batch_size,weight_decay,warmup_steps,layer_decay,r")
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: strategy.name=frozen")] = None,
     train: Annotated[bool, typer.Option("--train", help="Then train with the best settings.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Try settings within some minutes, judged on the validation rows; the best ones on stdout, as one line of JSON."""
+    """Search for better settings, judged on the validation rows; the best ones on stdout, as one line of JSON."""
     from ftui import jobs
     from ftui.core import recipe as recipes
     from ftui.jobs import searches

@@ -17,7 +17,7 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help="Change a set
 
 
 def distil(
-    run: Annotated[str, typer.Argument(help="The teacher.")],
+    run: Annotated[str, typer.Argument(help="The run that teaches.")],
     model: Annotated[str | None, typer.Option(help="The student's base [default: the teacher's own layers].")] = None,
     layers: Annotated[int | None, typer.Option(help="Layers of the student [default: half the teacher's].")] = None,
     set_: SetOption = None,
@@ -34,16 +34,16 @@ def distil(
 def prune(
     run: str,
     layers: Annotated[int | None, typer.Option(help="Layers that stay.")] = None,
-    feed_forward: Annotated[float, typer.Option(help="Share of the feed-forward neurons that stays.")] = 1.0,
-    heads: Annotated[float, typer.Option(help="Share of the attention heads that stays (Llama, Qwen).")] = 1.0,
-    vocabulary: Annotated[str, typer.Option(help="all, scripts or used: tokens that stay.")] = "all",
+    feed_forward: Annotated[float, typer.Option(help="Share of the feed-forward neurons that stay.")] = 1.0,
+    heads: Annotated[float, typer.Option(help="Share of the attention heads that stay (Llama, Qwen).")] = 1.0,
+    vocabulary: Annotated[str, typer.Option(help="Tokens that stay: all, scripts (the writing systems of the data) or used.")] = "all",
     magnitude: Annotated[float, typer.Option(help="Share of the weights set to zero: packs smaller, no faster.")] = 0.0,
     recover: Annotated[bool, typer.Option(help="Train afterwards, with the run as teacher.")] = True,
     set_: SetOption = None,
     detach: DetachOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Make a run's model smaller by what matters least."""
+    """Make a run's model smaller by taking away what matters least."""
     from ftui.jobs import smaller
 
     found = homes.resolve(home).run(run)
@@ -57,7 +57,7 @@ def prune(
 def ensemble(
     run: str,
     seeds: Annotated[int, typer.Option(min=2, max=50, help="Members, this run included.")] = 3,
-    vote: Annotated[Literal["soft", "hard"], typer.Option(help="Mean of probabilities, or majority.")] = "soft",
+    vote: Annotated[Literal["soft", "hard"], typer.Option(help="soft: mean of the probabilities; hard: majority.")] = "soft",
     detach: DetachOption = False,
     home: HomeOption = None,
 ) -> None:
