@@ -34,7 +34,7 @@ def ui(
     demo: Annotated[
         bool | None,
         typer.Option(
-            "--demo/--no-demo", envvar="FTUI_DEMO", help="Open to everybody: each visitor sees only their own data and runs, within limits [default on a Space without --auth]."
+            "--demo/--no-demo", envvar="FTUI_DEMO", help="Open to everybody: each visitor sees only their own data and runs, within limits (default on a Space without --auth)."
         ),
     ] = None,
     root_path: Annotated[

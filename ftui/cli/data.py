@@ -17,8 +17,8 @@ data_app = typer.Typer(no_args_is_help=True, help="Report on a file; list and de
 @data_app.command("report")
 def data_report(
     file: Path,
-    text: Annotated[str | None, typer.Option(help="The column with the texts [default: guessed].")] = None,
-    label: Annotated[str | None, typer.Option(help="The column with the labels [default: guessed].")] = None,
+    text: Annotated[str | None, typer.Option(help="The column with the texts (default: guessed).")] = None,
+    label: Annotated[str | None, typer.Option(help="The column with the labels (default: guessed).")] = None,
     test: Annotated[Path | None, typer.Option(help="A file of test rows: which rows are in both?")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -16,7 +16,7 @@ from ftui.core.errors import told_by
 from ftui.core.home import Job
 
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Where data sets and runs live [default: $FTUI_HOME or ~/.ftui].")
+    Path | None, typer.Option("--home", help="Where data sets and runs live (default: $FTUI_HOME or ~/.ftui).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ArtefactOption = Annotated[

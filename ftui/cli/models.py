@@ -63,7 +63,7 @@ def predict(
         Path | None,
         typer.Option(
             "--out",
-            help="Where that table goes, prediction and confidence beside its columns [default: FILE-predictions].",
+            help="Where that table goes, prediction and confidence beside its columns (default: FILE-predictions).",
         ),
     ] = None,
     column: Annotated[
@@ -71,7 +71,7 @@ def predict(
         typer.Option("--column", help="The file's column with the texts; INPUT=COLUMN, once for each, where a model reads several."),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="For several labels: give those at least this probable [default: the model's own threshold].")
+        float | None, typer.Option(min=0, max=1, help="For several labels: give those at least this probable (default: the model's own threshold).")
     ] = None,
     artefact: ArtefactOption = "model",
     home: HomeOption = None,

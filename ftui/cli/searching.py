@@ -27,10 +27,10 @@ from ftui.core import languages
 
 def search(
     recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
-    minutes: Annotated[float | None, typer.Option(help="Minutes to search, in all [default: the recipe's, else 10].")] = None,
-    trials: Annotated[int | None, typer.Option(help="Trials at most [default: the recipe's, else 30].")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes to search, in all (default: the recipe's, else 10).")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials at most (default: the recipe's, else 30).")] = None,
     vary: Annotated[
-        str | None, typer.Option(help="Settings to vary, separated by commas: learning_rate,num_train_epochs,per_device_train_batch_size,weight_decay,warmup_steps,layer_decay,r")
+        str | None, typer.Option(help="Settings to vary, separated by commas, among learning_rate, num_train_epochs, per_device_train_batch_size, weight_decay, warmup_steps, layer_decay and r.")
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: strategy.name=frozen")] = None,
     train: Annotated[bool, typer.Option("--train", help="Then train with the best settings.")] = False,

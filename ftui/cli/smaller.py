@@ -18,8 +18,8 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help="Change a set
 
 def distil(
     run: Annotated[str, typer.Argument(help="The run that teaches.")],
-    model: Annotated[str | None, typer.Option(help="The student's base [default: the teacher's own layers].")] = None,
-    layers: Annotated[int | None, typer.Option(help="Layers of the student [default: half the teacher's].")] = None,
+    model: Annotated[str | None, typer.Option(help="The student's base (default: the teacher's own layers).")] = None,
+    layers: Annotated[int | None, typer.Option(help="Layers of the student (default: half the teacher's).")] = None,
     set_: SetOption = None,
     detach: DetachOption = False,
     home: HomeOption = None,
