@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ftui import tasks
 from ftui.core import home, starters
 from ftui.core.errors import UserError
 from ftui.core.events import Writer
@@ -128,7 +129,7 @@ def load(name: str, recipe: Recipe, build: Callable[..., Any], events: Writer) -
         if "alloc" in str(error):
             raise
         if "Unrecognized configuration class" in str(error):
-            raise UserError("model_wrong_family", model=name, family=config.model_type, task=recipe.task) from error
+            raise UserError("model_wrong_family", model=name, family=config.model_type, task=recipe.task, starter=tasks.starter(recipe.task)) from error
         raise UserError("model_without_weights", model=name, problem=_short(error)) from error
     broken = next((n for n, p in model.named_parameters() if not torch.isfinite(p).all()), None)
     if broken is not None:
