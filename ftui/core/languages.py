@@ -72,7 +72,10 @@ def _together(name: str) -> dict:
 def finding(kind: str, lang: str = "en", /, **params: object) -> str:
     """A sentence of the report on a data set; what was found while reading it is said as in the log of a training."""
     known = catalogue("findings").get(kind)
-    return known[lang].format(**params) if known else log("dropped_" + kind, lang, rows=params["count"])
+    if not known:
+        return log("dropped_" + kind, lang, rows=params["count"])
+    alone = lang == "en" and params["count"] == 1
+    return known["one" if alone and "one" in known else lang].format(**params)
 
 
 def step(name: str, lang: str = "en") -> tuple[str, str]:

@@ -12,13 +12,21 @@ def blanks(text: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in languages._FOLDER.glob("*.yaml")))
 def test_both_languages_say_the_same(name):
-    for key, entry in languages.catalogue(name).items():
+    for key, whole in languages.catalogue(name).items():
+        entry = {lang: said for lang, said in whole.items() if lang != "one"}
         assert set(entry) == set(languages.LANGUAGES), key
+        assert "one" not in whole or blanks(whole["one"]) <= blanks(whole["en"]), key
         assert all(e[0].strip() for e in entry.values()), key
         pairs = zip(*[e if isinstance(e, list) else [e] for e in entry.values()], strict=True)
         for english, chinese in pairs:
             assert bool(english.strip()) == bool(chinese.strip()), key
             assert blanks(english) == blanks(chinese), key
+
+
+def test_one_row_is_no_rows():
+    assert languages.finding("urls", count=1) == "One text holds web addresses."
+    assert languages.finding("urls", count=2) == "2 texts hold web addresses."
+    assert languages.finding("urls", "zh", count=1) == "1 条文本含有网址。"
 
 
 def test_examples_in_docstrings():
