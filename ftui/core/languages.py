@@ -35,7 +35,7 @@ def interface() -> dict:
 
 def log(key: str, lang: str = "en", /, **params: object) -> str:
     """A line of the training log in this language."""
-    return catalogue("log")[key][lang].format(**params)
+    return _counted(catalogue("log")[key], lang, params.get("rows")).format(**params)
 
 
 def state(name: str) -> dict[str, str]:
@@ -72,10 +72,13 @@ def _together(name: str) -> dict:
 def finding(kind: str, lang: str = "en", /, **params: object) -> str:
     """A sentence of the report on a data set; what was found while reading it is said as in the log of a training."""
     known = catalogue("findings").get(kind)
-    if not known:
-        return log("dropped_" + kind, lang, rows=params["count"])
-    alone = lang == "en" and params["count"] == 1
-    return known["one" if alone and "one" in known else lang].format(**params)
+    count = params["count"]
+    return _counted(known, lang, count).format(**params) if known else log("dropped_" + kind, lang, rows=count)
+
+
+def _counted(entry: dict, lang: str, count: object) -> str:
+    """The text of an entry; of one, where English says that otherwise."""
+    return entry["one" if lang == "en" and count == 1 and "one" in entry else lang]
 
 
 def step(name: str, lang: str = "en") -> tuple[str, str]:

@@ -27,6 +27,7 @@ def test_one_row_is_no_rows():
     assert languages.finding("urls", count=1) == "One text holds web addresses."
     assert languages.finding("urls", count=2) == "2 texts hold web addresses."
     assert languages.finding("urls", "zh", count=1) == "1 条文本含有网址。"
+    assert languages.log("dropped_empty_text", rows=1) == languages.finding("empty_text", count=1) == "One row without text was left out."
 
 
 def test_examples_in_docstrings():

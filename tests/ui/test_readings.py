@@ -69,7 +69,7 @@ def test_what_is_mended_while_reading_is_a_finding(home, tmp_path):
     path.write_text("question,context,answer\n" + "".join(f"q{i},some context {i},context\n" for i in range(30)) + "q,some context,nowhere\n")
     dataset = intake.import_file(path, home)
     reading = data_tab.show(home, "en", dataset.id)[5]
-    assert "1 questions whose answer is not in their context were left out" in workshop.inspect(home, "en", dataset.id, reading, "{}")[0]
+    assert "One question whose answer is not in its context was left out" in workshop.inspect(home, "en", dataset.id, reading, "{}")[0]
 
 
 def test_one_click_trains_on_the_sample_of_any_task(home, monkeypatch):
