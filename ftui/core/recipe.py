@@ -294,10 +294,20 @@ def _sentence(error: ValidationError, where: str) -> UserError:
         return UserError("recipe_missing_key", where=where, field=field)
     kind = str(first.get("ctx", {}).get("error", "")) if first["type"] == "value_error" else first["type"]
     known = languages.catalogue("problems").get(kind)
-    problem = {lang: known[lang].format(**first.get("ctx", {})) if known else first["msg"] for lang in languages.LANGUAGES}
-    got = first.get("input")
-    shown = "" if got is None or isinstance(got, dict) else f" ({str(got)[:80]!r})"
+    problem = {lang: known[lang].format(**_said(first.get("ctx", {}), lang)) if known else first["msg"] for lang in languages.LANGUAGES}
+    got = repr(str(first["input"])[:80]) if first.get("input") is not None and not isinstance(first["input"], dict) else ""
+    shown = {"en": f" ({got})", "zh": f"（{got}）"} if got else ""
     return UserError("recipe_bad_value", where=where, field=field, problem=problem, got=shown)
+
+
+def _said(context: dict, lang: str) -> dict:
+    """What pydantic knows of a mistake; its lists of known values with Chinese punctuation where the sentence is Chinese."""
+    listed = (("', '", "'、'"), ("' or '", "' 或 '")) if lang == "zh" else ()
+    said = dict(context)
+    for name in {"expected", "expected_tags"} & set(said):
+        for english, chinese in listed:
+            said[name] = said[name].replace(english, chinese)
+    return said
 
 
 def _field(location: tuple[int | str, ...]) -> str:

@@ -181,9 +181,8 @@ def explain(problem: UserError, lang: str) -> str:
         return pieces.error(problem, lang)
     label = form.label_of(field, lang)
     if problem.code == "recipe_bad_value":
-        reason = problem.params["problem"]
-        reason = reason[lang] if isinstance(reason, dict) else reason
-        sentence = languages.text("bad_setting", lang, label=label, got=problem.params["got"], problem=reason)
+        reason, got = (said[lang] if isinstance(said, dict) else said for said in (problem.params["problem"], problem.params["got"]))
+        sentence = languages.text("bad_setting", lang, label=label, got=got, problem=reason)
         return pieces.notice(sentence, languages.text("bad_setting_hint", lang, field=field), "bad")
     return pieces.notice(problem.message(lang).replace(field, label), problem.hint(lang), "bad")
 
