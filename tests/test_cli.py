@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from ftui.core import events as ev
 from ftui.core.home import Home
 from tests.conftest import REPO, cli, reviews, write_csv
 
@@ -80,6 +81,15 @@ def test_a_place_that_is_not_there_is_told_before_the_work(trained, tmp_path):
 def test_a_run_without_a_job_cannot_be_stopped(tmp_path):
     run = Home(tmp_path).new_run()
     assert run.id in cli("runs", "stop", run.id, home=tmp_path, check=2).stderr
+
+
+@pytest.mark.parametrize("command", [["predict", "a text"], ["export"], ["bundle"]])
+def test_a_run_without_a_model_is_told_with_its_state(tmp_path, command):
+    run = Home(tmp_path).new_run()
+    run.recipe.write_text("{version: 1, task: text-classification, model: x, data: {path: a.csv}, strategy: {name: full}}")
+    ev.Writer(run.new_job("train", {}).events, 1).state(ev.STOPPED)
+    said = cli(command[0], run.id, *command[1:], home=tmp_path, check=2, FTUI_LANG="zh")
+    assert "还没有训练好的模型（状态：已停止）" in said.stderr
 
 
 def test_an_adapter_on_its_base_is_the_merged_model(trained, toy_model):

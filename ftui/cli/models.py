@@ -82,11 +82,7 @@ def predict(
     if bool(texts) == bool(file):
         raise UserError("predict_nothing")
 
-    found = homes.resolve(home).run(run)
-    if not found.model.exists():
-        from ftui import jobs
-
-        raise UserError("run_without_model", run=found.id, state=languages.state(jobs.summary(found)["state"]))
+    found = _trained(home, run)
     if file:
         if out:
             _check_target(out)
@@ -103,6 +99,16 @@ def predict(
         return
     for text, answer in zip(texts, answers, strict=True):
         print(f"{predictor.task.said(answer)}\t{text}")
+
+
+def _trained(home: Path | None, name: str) -> Run:
+    """A run that has its model. Raises UserError."""
+    from ftui import jobs
+
+    run = homes.resolve(home).run(name)
+    if not run.model.exists():
+        raise UserError("run_without_model", run=run.id, state=languages.state(jobs.summary(run)["state"]))
+    return run
 
 
 def _predictor(run: Run, artefact: str, threshold: float | None) -> Predictor:
@@ -163,7 +169,7 @@ def export(
     from ftui import jobs
     from ftui.artifacts import exporting
 
-    found = homes.resolve(home).run(run)
+    found = _trained(home, run)
     exporting.check(found, format)
     job = jobs.start(found, "export", {"format": format})
     code = finish(job)
@@ -183,7 +189,7 @@ def bundle(
     """Pack a model with all that it needs elsewhere: as a zip, a Space or a container."""
     from ftui.artifacts import bundles
 
-    found = homes.resolve(home).run(run)
+    found = _trained(home, run)
     target = out or Path(f"{found.id}-{artefact}" + (".zip" if kind == "zip" else f"-{kind}"))
     if target.exists():
         raise UserError("target_exists", path=target)
@@ -209,7 +215,7 @@ def push(
     from ftui import jobs
     from ftui.artifacts import exporting, pushing
 
-    found = homes.resolve(home).run(run)
+    found = _trained(home, run)
     exporting.folder_of(found, artefact)
     pushing.check(to)
     job = jobs.start(found, "push", {"artefact": artefact, "to": to, "private": private})
