@@ -267,7 +267,7 @@ def serve(
             if ready and not told:
                 told = True
                 url = ready["url"]
-                print(f"{url}  (POST /predict, documentation at {url}/docs, Ctrl-C ends it)", file=sys.stderr)
+                print(languages.log("serving_at", languages.of_terminal(), url=url), file=sys.stderr)
                 for name in ready["models"] if others else ():
                     print(f"{url}/models/{name}/predict", file=sys.stderr)
             time.sleep(0.2)
