@@ -10,6 +10,7 @@ import pytest
 from ftui.artifacts import exporting, runtimes
 from ftui.artifacts.predicting import Predictor
 from ftui.core import events as ev
+from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.jobs import ensembles
@@ -73,7 +74,7 @@ def test_a_member_that_will_never_come_is_named(train_here):
     with pytest.raises(UserError) as caught:
         train_here(sections={"ensemble": {"members": [whole.id, stopped.run.id]}})
     assert caught.value.code == "ensemble_member_failed"
-    assert caught.value.params == {"run": stopped.run.id, "state": "stopped"}
+    assert caught.value.params == {"run": stopped.run.id, "state": languages.state("stopped")}
 
 
 def test_one_click_queues_further_seeds_and_the_ensemble_behind_them(trained, monkeypatch):
