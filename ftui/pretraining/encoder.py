@@ -1,13 +1,15 @@
 """Pre-trains `starter-encoder`, a small BERT:
 
-    python -m ftui.pretraining.sentences --data DIR --tokenizer DIR --teacher DIR --work DIR
-    python -m ftui.pretraining.encoder --data DIR --tokenizer DIR --out DIR --work DIR --minutes 45 [--begin DIR]
+    python -m ftui.pretraining.sentences --data DIR --tokenizer DIR --teacher TEACHER --work DIR
+    python -m ftui.pretraining.encoder --data DIR --tokenizer DIR --out DIR --work DIR --layers-of TEACHER [--before DIR]
 
-It learns five things at once on two CPU cores: to fill in masked tokens; to name a row's words from its [CLS] alone; to
-place a sentence where a larger teacher places it, or the English of a Chinese one; to read every English word as the
-teacher reads it there; and to tell which of many Chinese sentences stands near one in its document. All but the first and the
-fourth train [CLS] and the pooler, which is what few labelled rows build on; the fourth, a number for each word instead
-of a guess for some, teaches most in the least time.
+It begins with every second layer of the English teacher and with its words (see heirs.py; without `--layers-of` from nothing, in
+any size). On two CPU cores it then learns five things at once: to fill in masked tokens; to name a row's words from its
+[CLS] alone; to place a sentence where the teacher places it, or the English of a Chinese one; to read every English word as
+the teacher reads it there; and to tell which of many Chinese sentences stands near one in its document. All but the first
+and the fourth train [CLS] and the pooler, which is what few labelled rows build on; the fourth, a number for each word
+instead of a guess for some, teaches most in the least time. No teacher speaks Chinese, so with `--before` an earlier version
+of this model, made from nothing, says what it knows: how it reads each Chinese token, and what it would fill in.
 
 On Linux a fifth of the time is saved if freed memory is kept and handed out in huge pages. That must be said before
 Python starts, by an environment variable (and where other work shares the cores, OMP_WAIT_POLICY=PASSIVE helps):
@@ -15,7 +17,6 @@ Python starts, by an environment variable (and where other work shares the cores
     GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000
 """
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,35 +26,43 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertModel
 from transformers.utils import logging
 
 from ftui.pretraining import corpus, loop, start
+from ftui.pretraining.heirs import Before, take_over
 from ftui.pretraining.sentences import Sentences, averages
 
 BLOCK = 512  # text is dealt out in blocks of this many tokens, the longest that the model can read
 LENGTHS, SHARES = (64, 128, 256, 512), (0.3, 0.4, 0.15, 0.15)  # a batch cuts its blocks into rows of one of these
 FIRST_WORD = 261  # in the vocabulary, after the special tokens and the bytes
 EMBEDDING_SIZE = 0.04  # of a number in the embeddings at the start, in the root mean square
-ENGLISH, TRANSLATED, BOTH, NEIGHBOURS = 128, 40, 8, 24  # sentences in a step: see sentence_losses
-PARTS = 4  # in which a step's sentences are read, those of like length together
+ENGLISH, TRANSLATED, BOTH, NEIGHBOURS = 96, 40, 8, 40  # sentences in a step: see sentence_losses
+PARTS = 3  # in which a step's sentences of one language are read, those of like length together
 
 
 @dataclass
 class Settings(loop.Settings):
+    layers: int = 3
+    width: int = 384
+    heads: int = 12
+    learning_rate: float = 8e-4
+    matrix_rate: float = 1.2e-3
     batch_tokens: int = 2048  # of text
     masked: float = 0.2
     summary: float = 0.3  # what naming the words from [CLS] counts beside the masked words; at every second step
     sentence: float = 1.0  # the same for the sentences, some 4,000 tokens of them in each step
     words: float = 3.0  # of the teacher's reading of each English word, beside the sentence
-    begin: str = ""  # a folder with an earlier version of this model, whose weights it goes on from
-    keep: float = 0.0  # share of that version's weights in those that are written
+    layers_of: str = ""  # a folder with the English teacher, of whose layers the first, third, fifth ... become this model's own
+    before: str = ""  # a folder with an earlier version of this model, of any size: it teaches Chinese
+    begin: str = ""  # a folder with an earlier version of this model, of the same size, whose weights it goes on from
 
 
 class Learner(torch.nn.Module):
     """The model, and the layers between it and the teacher's two spaces, which are thrown away in the end."""
 
-    def __init__(self, model: BertForMaskedLM, teacher_width: int, words_width: int) -> None:
+    def __init__(self, model: BertForMaskedLM, teacher_width: int, words_width: int, width_before: int) -> None:
         super().__init__()
         self.model = model
         self.head = torch.nn.Linear(model.config.hidden_size, teacher_width)
         self.words = torch.nn.Linear(model.config.hidden_size, words_width)
+        self.before = torch.nn.Linear(model.config.hidden_size, width_before)
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -83,13 +92,13 @@ def hide(rows: torch.Tensor, tokenizer, share: float, generator: torch.Generator
     return rows.flatten().scatter(0, places, shown).view_as(rows), types, places, targets
 
 
-def masked_loss(model, rows, types, places, targets) -> tuple[torch.Tensor, torch.Tensor]:
-    """And the rows' [CLS] vectors, as the pooler gives them."""
+def masked_guesses(model, rows, types, places) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of the masked tokens, and the rows' [CLS] vectors, as the pooler gives them."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         read = model.bert(input_ids=rows, token_type_ids=types)
         hidden = read.last_hidden_state.flatten(0, 1)[places]
-        logits = model.cls(hidden)  # 16k logits are dear: only where something is to be guessed
-    return F.cross_entropy(logits.float(), targets), read.pooler_output
+        logits = model.cls(hidden)  # so many logits are dear: only where something is to be guessed
+    return logits.float(), read.pooler_output
 
 
 def summary_loss(model, summaries: torch.Tensor, rows: torch.Tensor, rarity: torch.Tensor) -> torch.Tensor:
@@ -107,10 +116,11 @@ def which_is_which(one: torch.Tensor, other: torch.Tensor, temperature: float = 
     return (F.cross_entropy(likeness, right) + F.cross_entropy(likeness.T, right)) / 2
 
 
-def read_sentences(learner: Learner, rows: list[np.ndarray], tokenizer) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Where the student places each sentence, (rows, teacher's width), and its last layer's vectors of their tokens."""
+def read_sentences(learner: Learner, rows: list[np.ndarray], tokenizer, before: Before | None = None):
+    """Where the student places each sentence, (rows, teacher's width); its last layer's vectors of their tokens; and, where
+    there is one, how far these lie from those of the version `before`."""
     order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
-    placed, vectors = [], {}
+    placed, vectors, away = [], {}, []
     size = -(-len(rows) // PARTS)
     for first in range(0, len(rows), size):
         part = order[first : first + size]
@@ -119,12 +129,19 @@ def read_sentences(learner: Learner, rows: list[np.ndarray], tokenizer) -> tuple
         for line, at in enumerate(part):
             whole = [tokenizer.cls_token_id, *map(int, rows[at]), tokenizer.sep_token_id]
             ids[line, : len(whole)] = torch.tensor(whole)
+        mask = ids != tokenizer.pad_token_id
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            read = learner.model.bert(input_ids=ids, attention_mask=(ids != tokenizer.pad_token_id).long())
+            read = learner.model.bert(input_ids=ids, attention_mask=mask.long())
             placed.append(learner.head(read.pooler_output).float())
         vectors |= {at: hidden[1 : len(rows[at]) + 1] for at, hidden in zip(part, read.last_hidden_state, strict=True)}
+        if before:
+            goal = before.read(ids, mask.long())[mask]
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                mine = learner.before(read.last_hidden_state[mask]).float()
+            away.append(F.mse_loss(mine, goal.clone()) / goal.var() * len(part) / len(rows))
     back = torch.tensor(order).argsort()
-    return F.normalize(torch.cat(placed)[back], dim=-1), [vectors[at] for at in range(len(rows))]
+    unlike = torch.stack(away).sum() if away else torch.zeros(())
+    return F.normalize(torch.cat(placed)[back], dim=-1), [vectors[at] for at in range(len(rows))], unlike
 
 
 def words_loss(learner: Learner, sentences: Sentences, english: np.ndarray, vectors: list[torch.Tensor]) -> torch.Tensor:
@@ -141,24 +158,27 @@ def words_loss(learner: Learner, sentences: Sentences, english: np.ndarray, vect
     return F.mse_loss(mine[read], goal[read])
 
 
-def sentence_losses(learner: Learner, sentences: Sentences, dice: np.random.Generator, tokenizer):
+def sentence_losses(learner: Learner, sentences: Sentences, dice: np.random.Generator, tokenizer, before: Before | None):
     """How far the student's English sentences, and Chinese ones with an English translation, lie from where the teacher
-    puts the English; the same of the English words; and how well Chinese neighbours in a document are told from other
-    sentences."""
+    puts the English; the same of the English words; how well Chinese neighbours in a document are told from other
+    sentences; and how far the Chinese tokens lie from where the version before puts them."""
     english = dice.integers(len(sentences.english), size=ENGLISH)
     translated = dice.integers(len(sentences.chinese), size=TRANSLATED)
     pairs = dice.integers(len(sentences.pairs), size=NEIGHBOURS)
-    taught = [sentences.english[at] for at in english] + [sentences.chinese[at] for at in translated]
-    taught += [sentences.english_of_chinese[at] for at in translated[:BOTH]]
-    near = [sentences.pairs[at][side] for side in (0, 1) for at in pairs]
-    placed, vectors = read_sentences(learner, taught + near, tokenizer)
+    of_english = [sentences.english[at] for at in english]
+    of_english += [sentences.english_of_chinese[at] for at in translated[:BOTH]]
+    placed, vectors, _ = read_sentences(learner, of_english, tokenizer)
+    of_chinese = [sentences.chinese[at] for at in translated]
+    of_chinese += [sentences.pairs[at][side] for side in (0, 1) for at in pairs]
+    chinese, _, unlike = read_sentences(learner, of_chinese, tokenizer, before)
 
-    of_chinese = sentences.teacher_of_chinese[translated]
-    goals = torch.cat([sentences.teacher_of_english[english], of_chinese, of_chinese[:BOTH]]).float()
-    mine, both = placed[: len(goals)], ENGLISH + TRANSLATED
-    away = 4 * (1 - (mine * goals).sum(-1)).mean() + 0.5 * which_is_which(mine[:both], goals[:both])
-    first, second = placed[len(goals) :].chunk(2)
-    return away, words_loss(learner, sentences, english, vectors[:ENGLISH]), which_is_which(first, second)
+    goal = sentences.teacher_of_chinese[translated].float()
+    goals = torch.cat([sentences.teacher_of_english[english].float(), goal[:BOTH], goal])
+    mine = torch.cat([placed, chinese[:TRANSLATED]])
+    apart = torch.cat([torch.arange(ENGLISH), torch.arange(ENGLISH + BOTH, len(goals))])  # each meaning once
+    away = 4 * (1 - (mine * goals).sum(-1)).mean() + 0.5 * which_is_which(mine[apart], goals[apart])
+    first, second = chinese[TRANSLATED:].chunk(2)
+    return away, words_loss(learner, sentences, english, vectors[:ENGLISH]), which_is_which(first, second), unlike
 
 
 @torch.no_grad()
@@ -167,16 +187,9 @@ def held_out_loss(model, tokens: np.ndarray, tokenizer, batches: int) -> float:
     generator = torch.Generator().manual_seed(0)
     rows = torch.from_numpy(tokens[: len(tokens) // 128 * 128].astype(np.int64)).view(-1, 128).split(32)
     chosen = rows[:: max(1, len(rows) // batches)]
-    return sum(float(masked_loss(model, *hide(part, tokenizer, 0.15, generator))[0]) for part in chosen) / len(chosen)
-
-
-@torch.no_grad()
-def mixed(model: BertForMaskedLM, begun: dict[str, torch.Tensor], keep: float) -> BertForMaskedLM:
-    """A copy with this share of the weights that it began with (averaged weights: Wortsman et al., 2022)."""
-    made = copy.deepcopy(model)
-    for name, value in made.named_parameters():
-        value.lerp_(begun[name], keep)
-    return made
+    hidden = [hide(part, tokenizer, 0.15, generator) for part in chosen]
+    losses = [F.cross_entropy(masked_guesses(model, *shown)[0], targets) for *shown, targets in hidden]
+    return float(torch.stack(losses).mean())
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -210,18 +223,26 @@ def pretrain(settings: Settings) -> dict:
     held_out = corpus.tokenise(settings.data, "validation", tokenizer, settings.work)
     sentences = Sentences.read(settings.work)
     model = build(settings, tokenizer).train()
-    learner = Learner(model, sentences.teacher_of_english.shape[1], sentences.teacher_words.shape[1])
+    before = Before(settings.before, tokenizer) if settings.before else None
+    width_before = before.width if before else 1
+    learner = Learner(model, sentences.teacher_of_english.shape[1], sentences.teacher_words.shape[1], width_before)
     print(f"{len(tokens):,} tokens of text, {model.num_parameters():,} parameters", flush=True)
     if settings.begin:
         model.load_state_dict(BertForMaskedLM.from_pretrained(settings.begin).state_dict(), strict=False)
         model.bert.pooler.load_state_dict(BertModel.from_pretrained(settings.begin).pooler.state_dict())
     elif not (settings.work / "checkpoint.pt").exists():
-        translations = zip(sentences.english_of_chinese, sentences.chinese, strict=True)
-        separator = tokenizer.sep_token_id
-        vectors = start.word_vectors(tokens, translations, separator, len(tokenizer), FIRST_WORD, settings.width)
-        start.give_meanings(model, vectors, EMBEDDING_SIZE)
+        if before:
+            vectors = before.vectors
+        else:
+            translations = zip(sentences.english_of_chinese, sentences.chinese, strict=True)
+            separator = tokenizer.sep_token_id
+            vectors = start.word_vectors(tokens, translations, separator, len(tokenizer), FIRST_WORD, settings.width)
+        if settings.layers_of:
+            take_over(model, tokenizer, settings.layers_of, vectors)
+            learner.words.load_state_dict(sentences.directions())
+        else:
+            start.give_meanings(model, vectors, EMBEDDING_SIZE)
 
-    begun = {name: value.detach().clone() for name, value in model.named_parameters()}
     frequency = np.bincount(tokens, minlength=len(tokenizer)) / len(tokens)
     rarity = torch.from_numpy(-np.log(frequency + 1e-8)).float()
     rarity[:FIRST_WORD] = 0
@@ -229,23 +250,26 @@ def pretrain(settings: Settings) -> dict:
     def backward(step: int) -> dict[str, float]:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         rows = training_rows(tokens, step, settings)
-        masked, summaries = masked_loss(model, *hide(rows, tokenizer, settings.masked, generator))
-        losses = {"loss": masked}
+        *shown, targets = hide(rows, tokenizer, settings.masked, generator)
+        logits, summaries = masked_guesses(model, *shown)
+        losses = {"loss": F.cross_entropy(logits, targets)}
+        masked = losses["loss"]
+        if before:  # one half of what is to be learnt is the other's guess
+            masked = (masked + F.cross_entropy(logits, before.guesses(*shown).clone())) / 2
         if step % 2 == 0:
             losses["summary"] = summary_loss(model, summaries, rows, rarity)
         (masked + settings.summary * losses.get("summary", 0.0)).backward()
         dice = np.random.default_rng((settings.seed, 2, step))
-        away, words, neighbours = sentence_losses(learner, sentences, dice, tokenizer)
-        (settings.sentence * (away + settings.words * words + 0.7 * neighbours)).backward()
-        losses |= {"teacher": away, "words": words, "neighbours": neighbours}
+        away, words, neighbours, unlike = sentence_losses(learner, sentences, dice, tokenizer, before)
+        (settings.sentence * (away + settings.words * (words + unlike) + 0.7 * neighbours)).backward()
+        losses |= {"teacher": away, "words": words, "neighbours": neighbours, "before": unlike}
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def write(report: dict, last: bool) -> dict:
-        made = mixed(model, begun, settings.keep) if settings.keep else model
-        loss = held_out_loss(made, held_out, tokenizer, 1000 if last else 4)
+        loss = held_out_loss(model, held_out, tokenizer, 1000 if last else 4)
         report |= {"tokens_in_corpus": len(tokens), "parameters": model.num_parameters()}
         report |= {"held_out_loss": round(loss, 4)}
-        loop.publish(made, settings, report, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+        loop.publish(model, settings, report, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
         return report
 
     return loop.run(learner, settings, backward, write)

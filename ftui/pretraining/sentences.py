@@ -41,6 +41,8 @@ class Sentences:
     words_of_english: list[np.ndarray]  # for each token the number of its word in the sentence
     teacher_words: np.ndarray  # (words of all English sentences, WORD_WIDTH), of mean square 1, read from the disk as needed
     first_words: np.ndarray  # where each sentence's begin there, and at last where they end
+    word_mean: np.ndarray  # (teacher's width,), and the directions, (teacher's width, WORD_WIDTH), that make them of its last layer
+    word_directions: np.ndarray
 
     @classmethod
     def read(cls, work: Path) -> "Sentences":
@@ -59,7 +61,14 @@ class Sentences:
             words_of_english=np.split(saved["words"], saved["english_ends"][:-1]),
             teacher_words=np.load(work / "words.npy", mmap_mode="r"),
             first_words=saved["first_words"],
+            word_mean=saved["word_mean"],
+            word_directions=saved["word_directions"],
         )
+
+    def directions(self) -> dict[str, torch.Tensor]:
+        """The layer that makes the teacher's words, as they are here, of its last layer's vectors."""
+        weight = torch.from_numpy(self.word_directions).T.contiguous()
+        return {"weight": weight, "bias": -weight @ torch.from_numpy(self.word_mean)}
 
 
 def choose(data: Path, dice: random.Random, most: int) -> tuple[list[str], list[tuple[str, str]]]:
@@ -131,13 +140,12 @@ def leading(vectors: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tens
     return mean, directions[:width].T / variance.sqrt()
 
 
-def teach(teacher: Teacher, texts: list[str], words: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The teacher's embeddings, (texts, width), and where each text's words begin in the file `words`, which is written;
-    texts of like length are read together."""
+def teach(teacher: Teacher, texts: list[str], words: Path | None = None) -> dict[str, np.ndarray]:
+    """The teacher's embeddings, (texts, width); with `words`, a file that is written, also where each text's words begin in
+    it, and by which mean and directions they were made. Texts of like length are read together."""
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
     found = np.zeros((len(texts), teacher.model.config.hidden_size), np.float16)
-    counts = np.array([len(text.split()) for text in texts])
-    first = np.concatenate([[0], np.cumsum(counts)])
+    first = np.concatenate([[0], np.cumsum([len(text.split()) for text in texts])])
     if words:
         mean, directions = leading(torch.cat(teacher.read(random.Random(0).sample(texts, min(len(texts), 1000)))[1]), WORD_WIDTH)
         kept = np.lib.format.open_memmap(words, "w+", np.float16, (int(first[-1]), directions.shape[1]))
@@ -148,7 +156,9 @@ def teach(teacher: Teacher, texts: list[str], words: Path | None = None) -> tupl
         if words:
             for at, vectors in zip(chosen, each, strict=True):
                 kept[first[at] : first[at] + len(vectors)] = ((vectors - mean) @ directions).half().numpy()
-    return found, first
+    if not words:
+        return {"teacher": found}
+    return {"teacher": found, "first_words": first, "word_mean": mean.numpy(), "word_directions": directions.numpy()}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -173,9 +183,9 @@ def main(arguments: list[str] | None = None) -> None:
         "second": [second for _, second in pairs],
     }
     teacher = Teacher(settings.teacher)
-    of_english, first_words = teach(teacher, english, settings.work / "words.npy")
-    of_chinese, _ = teach(teacher, texts["english_of_chinese"])
-    arrays = {"teacher": np.concatenate([of_english, of_chinese]), "first_words": first_words}
+    arrays = teach(teacher, english, settings.work / "words.npy")
+    of_chinese = teach(teacher, texts["english_of_chinese"])["teacher"]
+    arrays["teacher"] = np.concatenate([arrays["teacher"], of_chinese])
     for name, some in texts.items():
         read = tokenizer(some, add_special_tokens=False, verbose=False, return_offsets_mapping=name == "english")
         ids = [ids[:LONGEST] for ids in read["input_ids"]]

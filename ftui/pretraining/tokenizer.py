@@ -167,13 +167,12 @@ def write(wrapped: PreTrainedTokenizerFast, out: Path, **settings: str) -> None:
     unfinished.rmdir()
 
 
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=corpus.default_folder(), help="folder with zh_text and en_text")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=16384, help="tokens in the vocabulary, at most 65536")
-    parser.add_argument("--han-at-least", type=int, default=8, help="rarer Chinese characters become bytes")
+    parser.add_argument("--size", type=int, default=12992, help="tokens in the vocabulary, at most 65536; of 384 numbers, in two bytes each, they just fit into 10 MB")
+    parser.add_argument("--han-at-least", type=int, default=30, help="rarer Chinese characters become bytes")
     parser.add_argument("--other-at-least", type=int, default=30, help="the same for all others")
     settings = parser.parse_args(arguments)
 

@@ -6,6 +6,8 @@ import random
 import pytest
 import torch
 
+from ftui.pretraining import tokenizer
+
 
 @pytest.fixture
 def one_thread():
@@ -37,4 +39,11 @@ def small_corpus(tmp_path_factory):
     turns = [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "今天天气很好。"}]
     with gzip.open(folder / "zh_chat_kdconv" / "train.jsonl.gz", "wt", encoding="utf-8") as stream:
         stream.write((json.dumps({"messages": turns * 4}) + "\n") * 20)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_tokenizer(small_corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "tokenizer"
+    tokenizer.main(["--data", str(small_corpus), "--out", str(folder), "--size", "480"])
     return folder

@@ -14,7 +14,7 @@ from transformers import (
     BertModel,
 )
 
-from ftui.pretraining import corpus, encoder, sentences, tokenizer
+from ftui.pretraining import corpus, encoder, sentences
 
 STARTER = Path(__file__).resolve().parents[2] / "assets" / "starter" / "starter-encoder"
 
@@ -109,13 +109,6 @@ def test_documents_end_at_blank_lines(small_corpus):
 
 
 @pytest.fixture(scope="module")
-def small_tokenizer(small_corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made") / "tokenizer"
-    tokenizer.main(["--data", str(small_corpus), "--out", str(folder), "--size", "480"])
-    return folder
-
-
-@pytest.fixture(scope="module")
 def teacher(small_tokenizer, tmp_path_factory):
     """A sentence encoder with nothing in it, of another width than the student's."""
     folder = tmp_path_factory.mktemp("teacher")
@@ -148,15 +141,6 @@ def test_pretraining_goes_on_after_a_stop_and_learns(small_corpus, small_tokeniz
     for loss in ("summary", "teacher", "words"):  # the few sentences of this corpus are all neighbours
         assert second["training_losses"][loss] < first["training_losses"][loss]
     assert not list(tmp_path.glob("**/*.unfinished"))
-
-
-def test_what_it_began_with_is_kept_in_part(small_tokenizer, tmp_path):
-    settings = encoder.Settings(data=tmp_path, tokenizer=small_tokenizer, out=tmp_path, work=tmp_path, layers=1, width=64, heads=2)
-    model = encoder.build(settings, AutoTokenizer.from_pretrained(small_tokenizer))
-    begun = {name: torch.zeros_like(value) for name, value in model.named_parameters()}
-    half = encoder.mixed(model, begun, 0.5)
-    assert all(torch.allclose(value, 0.5 * dict(model.named_parameters())[name]) for name, value in half.named_parameters())
-    assert half.cls.predictions.decoder.weight is half.bert.embeddings.word_embeddings.weight  # tied still, and mixed once
 
 
 def test_pieces_belong_to_the_words_between_spaces():
