@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ftui.cli.following import (
-    FAILED,
     INTERRUPTED,
     OK,
     ArtefactOption,
     HomeOption,
     JsonOption,
+    exit_code_of,
     failure_of,
     finish,
     print_json,
@@ -40,7 +40,7 @@ def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption 
     if not data.exists():
         raise UserError("file_missing", path=data)
     job = jobs.start(homes.resolve(home).run(run), "evaluate", {"path": str(data.absolute())})
-    code = finish(job)
+    code = finish(job, as_json)
     if code == OK:
         report = json.loads((job.path / "report.json").read_text(encoding="utf-8"))["splits"]["data"]
         print_json({"run": job.run.id, "data": data.name, "rows": report["rows"], "metrics": report["metrics"]})
@@ -82,9 +82,7 @@ def predict(
     if bool(texts) == bool(file):
         raise UserError("predict_nothing")
 
-    found = homes.resolve(home).run(run)
-    if not found.model.exists():
-        raise UserError("run_without_model", run=found.id, state="-")
+    found = _finished(run, home)
     if file:
         if out:
             _check_target(out)
@@ -101,6 +99,16 @@ def predict(
         return
     for text, answer in zip(texts, answers, strict=True):
         print(f"{predictor.task.said(answer)}\t{text}")
+
+
+def _finished(run: str, home: Path | None) -> Run:
+    """The run of this id. Raises UserError where it has no model yet."""
+    from ftui import jobs
+
+    found = homes.resolve(home).run(run)
+    if not found.model.exists():
+        raise UserError("run_without_model", run=found.id, state=jobs.summary(found)["state"])
+    return found
 
 
 def _predictor(run: Run, artefact: str, threshold: float | None) -> Predictor:
@@ -131,9 +139,8 @@ def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: 
     predictor = _predictor(run, artefact, threshold)
     wanted = annotating.named(named, predictor.inputs)
     with annotating.opened(file) as (table, card):
-        target = out or file.with_name(
-            f"{file.name.split('.')[0]}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}"
-        )
+        stem = Path(file.name.removesuffix(".gz")).stem
+        target = out or file.with_name(f"{stem}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}")
         format = annotating.format_of(target, "csv")
         columns = annotating.find_columns(table, predictor.inputs, wanted, recipe.data.columns, card["name"])
         for note in intake.notes(card, languages.of_terminal()):
@@ -161,10 +168,10 @@ def export(
     from ftui import jobs
     from ftui.artifacts import exporting
 
-    found = homes.resolve(home).run(run)
+    found = _finished(run, home)
     exporting.check(found, format)
     job = jobs.start(found, "export", {"format": format})
-    code = finish(job)
+    code = finish(job, as_json)
     if code == OK:
         measured = exporting.card_of(found, format)
         print_json({"run": found.id, "format": format, "path": str(found.exports / format), "measured": measured})
@@ -181,7 +188,7 @@ def bundle(
     """Put an artefact together with all that it needs elsewhere: a zip, a Space, or a container."""
     from ftui.artifacts import bundles
 
-    found = homes.resolve(home).run(run)
+    found = _finished(run, home)
     target = out or Path(f"{found.id}-{artefact}" + (".zip" if kind == "zip" else f"-{kind}"))
     if target.exists():
         raise UserError("target_exists", path=target)
@@ -269,4 +276,4 @@ def serve(
     failure = failure_of(job)
     if failure:
         print(f"{failure['message']} {failure['hint']}", file=sys.stderr)
-    raise typer.Exit(OK if state in (ev.FINISHED, ev.STOPPED) else FAILED)
+    raise typer.Exit(OK if state in (ev.FINISHED, ev.STOPPED) else exit_code_of(job))

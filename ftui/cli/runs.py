@@ -140,8 +140,13 @@ def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
 
 
 @runs_app.command("resume")
-def runs_resume(run: str, detach: Annotated[bool, typer.Option("--detach")] = False, home: HomeOption = None) -> None:
-    """Go on from the last checkpoint."""
+def runs_resume(
+    run: str,
+    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on from the last checkpoint; progress on stderr, one line of JSON on stdout."""
     from ftui import jobs
 
     job = jobs.resume(homes.resolve(home).run(run))
