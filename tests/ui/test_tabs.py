@@ -238,6 +238,17 @@ def server(monkeypatch):
     http.server_close()
 
 
+def test_a_failed_export_is_told_in_the_language_of_the_page(home: Home, finished):
+    for lang, told in (("zh", "无法导出"), ("en", "cannot be exported")):
+        job = finished.new_job("export", {"format": "onnx"})
+        events = ev.Writer(job.events, 1)
+        problem = UserError("format_impossible", format="onnx", problem="RuntimeError: x")
+        events.error(problem.code, problem.message(), problem.hint(), **problem.params)
+        events.state(ev.FAILED, exit_code=2)
+        shown = html.unescape(export_tab.show(home, lang, finished.id)[6])
+        assert told in shown and problem.hint(lang) in shown
+
+
 class TestPlayground:
     def test_an_answer_is_label_and_bars(self, home: Home, finished, server):
         ((answer, snippets, past, history),) = playground_tab.ask(home, "en", finished.id, "好")
