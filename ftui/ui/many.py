@@ -109,7 +109,14 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
 
 
 def _ask(url: str, decision: dict, patience: float | None, rows: list[dict]) -> list[dict]:
-    return asking.predict(url, {"inputs": [asking.body(row) for row in rows], **decision}, patience)["results"]
+    """An answer for each row, in as many requests as their length asks for."""
+    from ftui.serve import door
+
+    given = {"inputs": [asking.body(row) for row in rows], **decision}
+    if len(rows) > 1 and len(json.dumps(given, ensure_ascii=False).encode()) > door.LARGEST_BODY:
+        half = len(rows) // 2
+        return [answer for part in (rows[:half], rows[half:]) for answer in _ask(url, decision, patience, part)]
+    return asking.predict(url, given, patience)["results"]
 
 
 def stopped(home: Home, lang: str) -> tuple:
