@@ -192,6 +192,15 @@ def test_the_predictions_of_two_files_do_not_share_a_name(trained, tmp_path):
         assert json.loads(done.stdout)["out"] == str(tmp_path / name.replace(".csv", "-predictions.csv"))
 
 
+def test_a_race_that_nobody_finishes_has_not_succeeded(recipe_for, tmp_path):
+    import torch
+
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe_for(), "device": "mps" if torch.cuda.is_available() else "cuda"}))
+    done = cli("race", path, "--strategies", "frozen,full", home=tmp_path / "home", check=2)
+    assert {run["state"] for run in json.loads(done.stdout)["runs"]} == {"failed"} and "device" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["runs"], ["data"]])
 def test_nothing_asked_for_gives_the_help_alone(arguments):
     done = subprocess.run([sys.executable, "-W", "ignore", "-m", "ftui", *arguments], cwd=REPO, capture_output=True, text=True, timeout=60)

@@ -77,13 +77,15 @@ def race(
     if detach:
         print_json({"runs": [run.id for run in runs], "status": "queued"})
         return
+    codes = []
     for run in runs:
         job = run.training()
         assert job is not None
-        code = finish(job)
-        if code == INTERRUPTED:
-            raise typer.Exit(code)
+        codes.append(finish(job))
+        if codes[-1] == INTERRUPTED:
+            raise typer.Exit(INTERRUPTED)
     print_json(races.standing(runs[0]))
+    raise typer.Exit(max(codes))
 
 
 def _expected(cost: Estimate) -> str:

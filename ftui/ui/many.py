@@ -23,6 +23,7 @@ MOST_INPUTS = 2  # fields of one question on a page
 WRITTEN = 4  # rows that a model which writes is asked about at a time: each may take a minute
 PREVIEW = 50
 SHOWN = 5  # rows before anything is asked
+LEAST, MOST = 0.01, 0.99  # thresholds that can be chosen
 
 # ---- handlers
 
@@ -41,7 +42,7 @@ def _threshold(run: Run) -> float | None:
     if not hasattr(tasks.get(asking.task_of(run)), "decided"):
         return None
     decision = json.loads((run.model / "ftui.json").read_text(encoding="utf-8")).get("decision", {})
-    return round(decision["threshold"], 2) if "threshold" in decision else None
+    return min(max(round(decision["threshold"], 2), LEAST), MOST) if "threshold" in decision else None
 
 
 def look(home: Home, lang: str, run_id: str, path: str | None, way: Access = LOCAL) -> tuple:
@@ -164,7 +165,7 @@ def build(page: Page) -> View:
         facts = html(elem_id="many-facts")
         with gr.Row(elem_classes=["row-bottom"]):
             columns = [gr.Dropdown([], visible=False, elem_id=f"many-column-{i}", min_width=160) for i in range(MOST_INPUTS)]
-            threshold = gr.Slider(0.01, 0.99, 0.5, step=0.01, label=t("threshold"), visible=False, buttons=[], elem_id="many-threshold", min_width=160)
+            threshold = gr.Slider(LEAST, MOST, 0.5, step=0.01, label=t("threshold"), visible=False, buttons=[], elem_id="many-threshold", min_width=160)
             go = gr.Button("", variant="primary", visible=False, elem_id="many-go", elem_classes=["fit"])
             cancel = gr.Button(t("cancel"), visible=False, elem_id="many-cancel", elem_classes=["fit"])
         result = html(elem_id="many-result")

@@ -262,6 +262,14 @@ def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, monkeyp
     assert box == "hi" and shown == kept["model"] == answered and kept["base"] == [] and 'role="alert"' in notice
 
 
+@pytest.mark.parametrize(("own", "shown"), [(0.002, 0.01), (0.314, 0.31), (0.998, 0.99)])
+def test_a_threshold_at_the_edge_is_not_taken_for_none(home: Home, finished, own, shown):
+    finished.recipe.write_text(recipe.dump(recipe.load(finished.recipe).model_copy(update={"task": "multi-label-classification"})), encoding="utf-8")
+    (finished.model / "ftui.json").write_text(json.dumps({"decision": {"threshold": own}}), encoding="utf-8")
+    slider = many.show(home, "en", finished.id)[1]
+    assert slider.visible and slider.value == shown == many._threshold(finished)
+
+
 class TestPlayground:
     def test_an_answer_is_label_and_bars(self, home: Home, finished, server):
         ((answer, snippets, past, history),) = playground_tab.ask(home, "en", finished.id, "好")
@@ -317,6 +325,15 @@ class TestPlayground:
         shown = playground_tab.show(home, "en", finished.id)
         assert shown[1].visible and shown[2].count("<button") == playground_tab.EXAMPLES
         assert "test 文本" in shown[2] and "validation 文本" not in shown[2] and 'class="pill' in shown[2]
+
+    def test_a_rare_label_does_not_make_the_examples_few(self, tmp_path):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        labels = ["rare", *["usual"] * 9]
+        pq.write_table(pa.table({"split": ["test"] * 10, "text": [f"text {n}" for n in range(10)], "label": labels}), tmp_path / "predictions.parquet")
+        found = playground_tab._examples(tmp_path / "predictions.parquet", 1, ("text",), True)
+        assert [label for _, label in found] == ["rare", *["usual"] * (playground_tab.EXAMPLES - 1)]
 
     def test_a_run_without_a_model(self, home: Home, running):
         assert "No model yet" in playground_tab.show(home, "en", running[0].id)[0].value
