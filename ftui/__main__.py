@@ -70,7 +70,8 @@ def main() -> int:
         return INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click: wrong usage
-            return _refuse(UserError("usage", problem=" ".join(error.format_message().split()).rstrip(".")), lang)
+            problem = " ".join(error.format_message().split()).rstrip(".")
+            return _refuse(UserError("usage", problem=problem), lang) if problem else BAD_INPUT  # nothing was asked for: the help stands there
         told = of_system(error, "--home") if isinstance(error, OSError) else None
         if told is None:
             raise

@@ -1,6 +1,9 @@
 """The command line as a user meets it."""
 
 import json
+import socket
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -170,3 +173,55 @@ def test_pins_agree_with_the_space():
     head = (REPO / "README.md").read_text(encoding="utf-8").split("---")[1]
     pins = dict(line.split("==") for line in (REPO / "requirements.txt").read_text().splitlines() if "==" in line)
     assert yaml.safe_load(head)["sdk_version"] == pins["gradio"]
+
+
+def test_a_run_without_a_model_is_told_so(trained, tmp_path):
+    run = Home(tmp_path / "home").new_run()
+    run.recipe.write_text(trained["run"].recipe.read_text(encoding="utf-8"), encoding="utf-8")
+    run.new_job("train")
+    for arguments in (("export", run.id), ("bundle", run.id, "--out", tmp_path / "x.zip"), ("predict", run.id, "好")):
+        done = cli(*arguments, "--json" if arguments[0] == "export" else "--artefact=model", home=tmp_path / "home", check=2)
+        assert f"Run {run.id} has no finished model" in done.stdout + done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_goes_wrong_in_a_job_is_a_document_too(trained, tmp_path):
+    """And a port that is taken is the user's to mend, like all that has its sentence."""
+    home, run = trained["home"].path, trained["run"].id
+    other = write_csv(tmp_path / "other.csv", [("很好", "其他"), ("很差", "其他")], header="text,label")
+    done = cli("evaluate", run, other, "--json", home=home, check=2)
+    assert json.loads(done.stdout)["error"]["code"] == "labels_unknown"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = cli("serve", run, "--port", taken.getsockname()[1], home=home, check=2)
+    assert "Traceback" not in done.stderr
+
+
+def test_the_predictions_of_two_files_do_not_share_a_name(trained, tmp_path):
+    for name in ("rows.2023.csv", "rows.2024.csv"):
+        write_csv(tmp_path / name, reviews(4), header="text,label")
+        done = cli("predict", trained["run"].id, "--file", tmp_path / name, home=trained["home"].path)
+        assert json.loads(done.stdout)["out"] == str(tmp_path / name.replace(".csv", "-predictions.csv"))
+
+
+def test_a_race_that_nobody_finishes_has_not_succeeded(recipe_for, tmp_path):
+    import torch
+
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe_for(), "device": "mps" if torch.cuda.is_available() else "cuda"}))
+    done = cli("race", path, "--strategies", "frozen,full", home=tmp_path / "home", check=2)
+    assert {run["state"] for run in json.loads(done.stdout)["runs"]} == {"failed"} and "device" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["runs"], ["data"]])
+def test_nothing_asked_for_gives_the_help_alone(arguments):
+    done = subprocess.run([sys.executable, "-W", "ignore", "-m", "ftui", *arguments], cwd=REPO, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "Usage" in done.stdout and done.stderr == ""
+
+
+def test_resuming_prints_json_as_the_others_do(tmp_path):
+    assert json.loads(cli("runs", "resume", "x", "--json", home=tmp_path, check=2).stdout)["error"]["code"] == "run_unknown"
+
+
+@pytest.mark.parametrize(("arguments", "told"), [(["none"], "not a model"), (["--device", "abacus", "."], "abacus"), (["."], "not a model")])
+def test_a_server_without_a_home_says_what_is_wrong(tmp_path, arguments, told):
+    done = subprocess.run([sys.executable, "-W", "ignore", "-m", "ftui.serve", *arguments], cwd=REPO, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr

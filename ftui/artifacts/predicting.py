@@ -73,6 +73,7 @@ class Predictor:
             windows = self.task.encode(table, self.tokenizer, self.card["max_length"], None)
             columns = {n: values for n, values in windows[:].items() if n in self.tokenizer.model_input_names}
             rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            rows = [row if row["input_ids"] else self._nothing(row) for row in rows]
             order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["input_ids"]))
             outputs: list[Any] = [None] * len(rows)
             most = TOKENS_ON_CPU if self.device == "cpu" else TOKENS
@@ -87,6 +88,11 @@ class Predictor:
                 if progress:
                     progress(done)
         return windows, outputs
+
+    def _nothing(self, row: dict) -> dict:
+        """An empty text as a decoder reads it, whose tokenizer puts nothing around a text: the mark that begins or ends one."""
+        start = self.tokenizer.eos_token_id if self.tokenizer.bos_token_id is None else self.tokenizer.bos_token_id
+        return {name: [start if name == "input_ids" else int(name == "attention_mask")] for name in row}
 
     def predict(self, inputs: list[dict]) -> list[dict]:
         """One answer for each input, in order; an input has a text for each of `inputs`, which is cleaned first as those of

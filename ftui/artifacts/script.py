@@ -20,7 +20,7 @@ READERS = {
 
 TEMPLATE = '''"""Fine-tunes {model} on {path}: what ftui did, with transformers alone.
 
-    pip install torch transformers datasets scikit-learn pandas{packages}
+    pip install torch transformers datasets scikit-learn pandas accelerate{packages}
     python train.py
 """
 
@@ -255,7 +255,7 @@ def write(
         loss=LOSS.format(smoothing=settings.label_smoothing_factor) if accumulated else "",
         imports=strategy.imports,
         more_imports="import torch\n" if accumulated or strategy.optimizers else "",
-        packages=strategy.packages,
+        packages=strategy.packages + (" openpyxl" if any(one["format"].startswith("xlsx") for one in (card, *own.values())) else ""),
         classes="".join(f"    {name},\n" for name in (*(["EarlyStoppingCallback"] if stopping else []), *strategy.classes)),
         load=strategy.load,
         strategy=strategy.code,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ftui import tasks
-from ftui.artifacts import cleaning_code, exporting
+from ftui.artifacts import cleaning_code, exporting, predicting
 from ftui.core import starters
 from ftui.core.home import RUN, Run
 from ftui.core.part import Part
@@ -76,7 +76,7 @@ def code(run: Run, name: str, text: str, folder: str = "model") -> str | None:
 
 def _form(run: Run, card: dict, task: Any, asked: list[str], name: str, folder: str) -> str:
     """The code for texts as the model reads them."""
-    talks = (exporting.folder_of(run, name) / "chat_template.jinja").exists()
+    talks = predicting.talks(card) and (exporting.folder_of(run, name) / "chat_template.jinja").exists()
     if name in WHOLE and task.PIPELINE in PIPELINES:
         return _pipeline(card, task, asked, folder, talks)
     if tasks.speaks(task) and task.PIPELINE != "fill-mask":
@@ -99,8 +99,8 @@ def _pipeline(card: dict, task: Any, asked: list[str], folder: str, talks: bool)
     }.get(task.PIPELINE, "")  # fmt: skip
     head = f'from transformers import pipeline\n\nask = pipeline("{task.PIPELINE}", model="{folder}"{options})\n'
     if task.PIPELINE == "text-generation":
-        given = f'[{{"role": "user", "content": {asked[0]}}}]' if talks else asked[0]
-        return head + f'print(ask({given}, max_new_tokens=128, return_full_text=False)[0]["generated_text"])'
+        given = _said(card, asked[0]) if talks else asked[0]
+        return head + f'print(ask({given}, {_written(card)}, return_full_text=False)[0]["generated_text"])'
     if task.PIPELINE == "fill-mask":
         return head + f'print(ask({asked[0]} + " " + ask.tokenizer.mask_token))'
     if task.PIPELINE == "token-classification":
@@ -123,14 +123,28 @@ def _rescaled(card: dict, output: str) -> str:
 def _writes(card: dict, task: Any, asked: list[str], name: str, folder: str, talks: bool) -> str:
     """A model that writes, where no pipeline loads it."""
     lines = ["import torch", f"from transformers import AutoConfig, AutoTokenizer, {task.MODEL}", "", *_torch(card, task, name, folder, {})]
-    given = f'tokenizer({asked[0]}, return_tensors="pt", truncation=True, max_length={card["max_length"]})'
+    prefix = (card["language"].get("prefix") or "").strip() if "prefix" in task.SETTINGS else ""
+    source = f"{prefix + ' '!r} + {asked[0]}" if prefix else asked[0]
+    given = f'tokenizer({source}, return_tensors="pt", truncation=True, max_length={card["max_length"]})'
     if talks:
-        said = f'[{{"role": "user", "content": {asked[0]}}}]'
-        given = f'tokenizer.apply_chat_template({said}, add_generation_prompt=True, return_tensors="pt", return_dict=True)'
+        given = f'tokenizer.apply_chat_template({_said(card, asked[0])}, add_generation_prompt=True, return_tensors="pt", return_dict=True)'
     start = "" if task.MODEL == "AutoModelForSeq2SeqLM" else '[batch["input_ids"].shape[1] :]'
-    lines += ["", f"batch = {given}", "written = model.generate(**batch, max_new_tokens=128)"]
+    lines += ["", f"batch = {given}", f"written = model.generate(**batch, {_written(card)})"]
     lines.append(f"print(tokenizer.decode(written[0]{start}, skip_special_tokens=True))")
     return _tidy(lines)
+
+
+def _said(card: dict, asked: str) -> str:
+    """The conversation that the model is asked with: the system prompt that it learned with comes first."""
+    system = (card["language"].get("system") or "").strip()
+    first = f'{{"role": "system", "content": {card["language"]["system"]!r}}}, ' if system else ""
+    return f'[{first}{{"role": "user", "content": {asked}}}]'
+
+
+def _written(card: dict) -> str:
+    """How much is written, and by how many beams."""
+    beams = card["language"].get("num_beams", 1)
+    return "max_new_tokens=128" + (f", num_beams={beams}" if beams > 1 else "")
 
 
 def _torch(card: dict, task: Any, name: str, folder: str, config: dict) -> list[str]:

@@ -165,12 +165,13 @@ class Writer:
         return sorted({*templates.ends(self.tokenizer), *(own if isinstance(own, list) else [own] if own is not None else [])})
 
     def _generate(self, prompts: list[list[int]], sampling: Sampling, streamer: Any = None, stop: threading.Event | None = None) -> list[list[int]]:
-        """New tokens of each prompt; what does not fit into a decoder's context is forgotten from its beginning."""
+        """New tokens of each prompt, no more than the model has places for; what does not fit into a decoder's context is
+        forgotten from its beginning."""
         import torch
         from transformers import GenerationConfig, StoppingCriteriaList
 
         room = getattr(self.model.config, "max_position_embeddings", None) or 10**9
-        new = sampling.max_new_tokens if self.decodes else max(1, min(sampling.max_new_tokens, room // 2))
+        new = max(1, min(sampling.max_new_tokens, room - 1 if self.decodes else room // 2))
         prompts = prompts if self.decodes else [ids[-(room - new) :] for ids in prompts]
         longest = max(map(len, prompts))
         pad = self.tokenizer.pad_token_id

@@ -108,9 +108,12 @@ def exit_code_of(job: Job) -> int:
     return (ev.last(ev.read(job.events)[0], "state") or {}).get("exit_code", FAILED)
 
 
-def finish(job: Job) -> int:
-    """Follow a short job; its exit code."""
+def finish(job: Job, as_json: bool = False) -> int:
+    """Follow a short job; its exit code. With `as_json` what has gone wrong is told on stdout as well."""
     status = follow(job)
     if status is None:
         return INTERRUPTED
+    failure = failure_of(job) if as_json else None
+    if failure:
+        print_json({"error": failure})
     return OK if status == ev.FINISHED else exit_code_of(job)

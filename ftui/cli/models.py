@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ftui.cli.following import (
-    FAILED,
     INTERRUPTED,
     OK,
     ArtefactOption,
     HomeOption,
     JsonOption,
+    exit_code_of,
     failure_of,
     finish,
     print_json,
@@ -40,7 +40,7 @@ def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption 
     if not data.exists():
         raise UserError("file_missing", path=data)
     job = jobs.start(homes.resolve(home).run(run), "evaluate", {"path": str(data.absolute())})
-    code = finish(job)
+    code = finish(job, as_json)
     if code == OK:
         report = json.loads((job.path / "report.json").read_text(encoding="utf-8"))["splits"]["data"]
         print_json({"run": job.run.id, "data": data.name, "rows": report["rows"], "metrics": report["metrics"]})
@@ -139,9 +139,8 @@ def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: 
     predictor = _predictor(run, artefact, threshold)
     wanted = annotating.named(named, predictor.inputs)
     with annotating.opened(file) as (table, card):
-        target = out or file.with_name(
-            f"{file.name.split('.')[0]}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}"
-        )
+        stem = Path(file.name.removesuffix(".gz")).stem
+        target = out or file.with_name(f"{stem}-predictions.{card['format'] if card['format'] in annotating.FORMATS else 'csv'}")
         format = annotating.format_of(target, "csv")
         columns = annotating.find_columns(table, predictor.inputs, wanted, recipe.data.columns, card["name"])
         for note in intake.notes(card, languages.of_terminal()):
@@ -172,7 +171,7 @@ def export(
     found = _trained(home, run)
     exporting.check(found, format)
     job = jobs.start(found, "export", {"format": format})
-    code = finish(job)
+    code = finish(job, as_json)
     if code == OK:
         measured = exporting.card_of(found, format)
         print_json({"run": found.id, "format": format, "path": str(found.exports / format), "measured": measured})
@@ -277,4 +276,4 @@ def serve(
     failure = failure_of(job)
     if failure:
         print(f"{failure['message']} {failure['hint']}", file=sys.stderr)
-    raise typer.Exit(OK if state in (ev.FINISHED, ev.STOPPED) else FAILED)
+    raise typer.Exit(OK if state in (ev.FINISHED, ev.STOPPED) else exit_code_of(job))

@@ -77,13 +77,15 @@ def race(
     if detach:
         print_json({"runs": [run.id for run in runs], "status": "queued"})
         return
+    codes = []
     for run in runs:
         job = run.training()
         assert job is not None
-        code = finish(job)
-        if code == INTERRUPTED:
-            raise typer.Exit(code)
+        codes.append(finish(job))
+        if codes[-1] == INTERRUPTED:
+            raise typer.Exit(INTERRUPTED)
     print_json(races.standing(runs[0]))
+    raise typer.Exit(max(codes))
 
 
 def _expected(cost: Estimate) -> str:
@@ -140,8 +142,13 @@ def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
 
 
 @runs_app.command("resume")
-def runs_resume(run: str, detach: Annotated[bool, typer.Option("--detach")] = False, home: HomeOption = None) -> None:
-    """Resume a run from its last checkpoint."""
+def runs_resume(
+    run: str,
+    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Resume a run from its last checkpoint; progress on stderr, one line of JSON on stdout."""
     from ftui import jobs
 
     job = jobs.resume(homes.resolve(home).run(run))

@@ -43,6 +43,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         421: "Asked under a foreign name, where only this machine may reach the server",
         422: "Not what is expected",
         429: "Too many questions wait; Retry-After says how long to stay away",
+        500: "The model could not answer",
     }.items()
 }
 ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -123,7 +124,8 @@ def create(models: dict[str, Path], device: str = "cpu", key: str | None = None,
         where = ".".join(str(part) for part in first["loc"])
         asked = next((one for one in served if f"/models/{one.name}/" in request.url.path), served[0])
         example = json.dumps(questions.example(asked.predictor.inputs))
-        hint = f'Send {example}, or {{"inputs": [{example}, ...]}} for several, as JSON.'
+        written = chat.EXAMPLES.get(request.scope["route"].path)
+        hint = f"Send {written} as JSON." if written else f'Send {example}, or {{"inputs": [{example}, ...]}} for several, as JSON.'
         return _error(422, "invalid_request", f"{where}: {first['msg']}", hint)
 
     @app.exception_handler(HTTPException)
@@ -133,6 +135,10 @@ def create(models: dict[str, Path], device: str = "cpu", key: str | None = None,
     @app.exception_handler(UserError)
     async def refused(request: Request, error: UserError) -> JSONResponse:
         return door.refuse(request.scope, 400, error)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return door.refuse(request.scope, 500, door.failure(error))
 
     app.add_middleware(door.Door, metrics=metrics, key=key, **limits)
     return app

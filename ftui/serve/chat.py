@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from ftui.artifacts.predicting import Predictor
 from ftui.artifacts.writing import Sampling, Stream, Writer
@@ -25,26 +25,38 @@ MOST_MESSAGES = 256
 MOST_WAITING = 16  # answers that are written or waited for at a time
 PAUSE = 5  # seconds that others are asked to stay away
 BASE = "base"
+COLDEST = 0.001  # below this temperature the likeliest token is chosen: divided by less, logits are no numbers any more
+EXAMPLES = {"/v1/chat/completions": '{"messages": [{"role": "user", "content": "..."}]}', "/v1/completions": '{"prompt": "..."}'}
 END = object()
 
 
 class Settings(BaseModel):
-    """What both ways of asking have in common; what else OpenAI's clients send is ignored."""
+    """What both ways of asking have in common; what else OpenAI's clients send is ignored. Null stands for what is left out."""
 
-    model: str = "model"
+    model: str = Field("model", max_length=1000)
     stream: bool = False
     temperature: float = Field(0.7, ge=0, le=2)
     top_p: float = Field(0.9, gt=0, le=1)
     top_k: int = Field(0, ge=0, le=1000)
-    repetition_penalty: float = Field(1.1, gt=0, le=10)
+    repetition_penalty: float = Field(1.1, ge=0.01, le=10)
     max_tokens: int = Field(256, ge=1, le=4096)
     num_beams: int = Field(1, ge=1, le=16)
     seed: int | None = Field(None, ge=0, lt=2**63)
     n: Literal[1] = 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_clients_send_it(cls, given: Any) -> Any:
+        """max_completion_tokens is the newer name of max_tokens."""
+        if not isinstance(given, dict):
+            return given
+        said = {name: value for name, value in given.items() if value is not None}
+        return {"max_tokens": said["max_completion_tokens"], **said} if "max_completion_tokens" in said else said
+
     def sampling(self) -> Sampling:
         """The same for the writer."""
-        return Sampling(self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.max_tokens, self.seed, self.num_beams)
+        temperature = self.temperature if self.temperature >= COLDEST else 0.0
+        return Sampling(temperature, self.top_p, self.top_k, self.repetition_penalty, self.max_tokens, self.seed, self.num_beams)
 
 
 class Message(BaseModel):
@@ -88,7 +100,7 @@ class Speakers:
         head = {"id": f"ftui-{uuid.uuid4().hex[:12]}", "created": int(time.time()), "model": asked.model}
         if asked.stream:
             self.under_way -= 1  # counted again when it begins: whoever is gone by then never reads
-            return StreamingResponse(self._events(stream, head, kind), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+            return StreamingResponse(self._events(stream, head, kind, door.language(request.scope)), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
         text = ""
         try:
             async for piece in _each(stream):
@@ -102,8 +114,8 @@ class Speakers:
         usage = {"prompt_tokens": stream.asked, "completion_tokens": stream.tokens, "total_tokens": stream.asked + stream.tokens}
         return JSONResponse({**head, "object": kind, "choices": [{"index": 0, **said, "finish_reason": stream.finished}], "usage": usage})
 
-    async def _events(self, stream: Stream, head: dict, kind: str) -> AsyncIterator[str]:
-        """Server-sent events as OpenAI's, [DONE] at the end. Closed by the server when the listener is gone."""
+    async def _events(self, stream: Stream, head: dict, kind: str, lang: str) -> AsyncIterator[str]:
+        """Server-sent events as OpenAI's, [DONE] at the end, or an error. Closed by the server when the listener is gone."""
         chatting = kind.startswith("chat")
         head = {**head, "object": kind + ".chunk" if chatting else kind}
 
@@ -119,8 +131,8 @@ class Speakers:
                 yield event({"content": piece})
             yield event({}, stream.finished)
             yield "data: [DONE]\n\n"
-        except RuntimeError as error:  # the answer has begun: its status cannot change any more
-            yield f"data: {json.dumps({'error': {'code': 'failed', 'message': str(error)[:300], 'hint': ''}}, ensure_ascii=False)}\n\n"
+        except Exception as error:  # the answer has begun: its status cannot change any more
+            yield f"data: {json.dumps({'error': door.failure(error).as_dict(lang)}, ensure_ascii=False)}\n\n"
         finally:
             self.under_way -= 1
             stream.pieces.close()

@@ -112,5 +112,14 @@ class Door:
 
 def refuse(scope: dict, status: int, error: UserError, headers: dict[str, str] | None = None) -> JSONResponse:
     """A refusal in the asker's language."""
-    lang = languages.closest(Headers(scope=scope).get("accept-language"))
-    return JSONResponse({"error": error.as_dict(lang)}, status, headers)
+    return JSONResponse({"error": error.as_dict(language(scope))}, status, headers)
+
+
+def language(scope: dict) -> str:
+    """The asker's language."""
+    return languages.closest(Headers(scope=scope).get("accept-language"))
+
+
+def failure(error: Exception) -> UserError:
+    """What is said of a model that could not answer."""
+    return error if isinstance(error, UserError) else UserError("answer_failed", problem=f"{type(error).__name__}: {error}"[:300])

@@ -13,7 +13,7 @@ from html import escape
 from ftui import jobs, tasks
 from ftui.core import events as ev
 from ftui.core import languages, recipe
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, told_by
 from ftui.core.home import Job, Run
 from ftui.serve import questions
 
@@ -39,8 +39,9 @@ def server(run: Run) -> Iterator[tuple[str | None, float]]:
             yield None, waited
         time.sleep(0.15)
         if job is not None and jobs.state(job) in ev.TERMINAL:
-            failure = ev.last(ev.read(job.events)[0], "error") or {}
-            raise UserError("server_failed", problem=failure.get("message") or job.log)
+            failure = ev.last(ev.read(job.events)[0], "error")
+            problem = {lang: told_by(failure, lang)[0] for lang in languages.LANGUAGES} if failure else job.log
+            raise UserError("server_failed", problem=problem)
         url = jobs.serving(run)
     yield url, time.monotonic() - start
 
@@ -107,8 +108,9 @@ def loading(seconds: float, lang: str) -> str:
 
 
 def request(run: Run, given: dict) -> tuple[str, dict]:
-    """(path, body) of a question as other programs send it: in OpenAI's form where one talks to the model."""
-    if hasattr(tasks.get(task_of(run)), "talk"):
+    """(path, body) of a question as other programs send it: in OpenAI's form where one talks to the model; several at once go
+    to /predict whatever the task."""
+    if hasattr(tasks.get(task_of(run)), "talk") and "inputs" not in given:
         if not talks(run):
             return "/v1/completions", {"prompt": given["text"], "max_tokens": 128}
         return "/v1/chat/completions", {"messages": [{"role": "user", "content": given["text"]}], "max_tokens": 128}

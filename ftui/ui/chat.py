@@ -46,6 +46,7 @@ def send(
         return
     chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True)) | {"seed": seed_of(seed)}
     models = ("model", "base") if beside else ("model",)
+    said_before = len(kept["model"])
     for model in models:
         kept[model].append({"role": "user", "content": text})
     if not beside:
@@ -71,10 +72,10 @@ def send(
             said["content"] = said["content"].strip() or "…"
             yield box, *_shown(kept, beside), ""
     except UserError as problem:
-        for model in models:
-            while kept[model] and not kept[model][-1]["content"]:
+        for model in models:  # what was not answered was not said: a template may refuse two messages of one side
+            while kept[model] and (not kept[model][-1]["content"] or kept[model][-1]["role"] == "user"):
                 kept[model].pop()
-        yield box, *_shown(kept, beside), pieces.error(problem, lang)
+        yield text if len(kept["model"]) == said_before else box, *_shown(kept, beside), pieces.error(problem, lang)
 
 
 def seed_of(text: str | None) -> int | None:

@@ -17,7 +17,7 @@ from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.access import LOCAL, Access
-from ftui.core.errors import UserError
+from ftui.core.errors import UserError, told_by
 from ftui.core.home import Home, Job, Run
 from ftui.ui import artefact_names, charts, downloads, elsewhere, pieces, pushing, serving, smaller
 from ftui.ui.page import QUIET, Page, View, chart, draw, find_run, go_to, html
@@ -175,14 +175,9 @@ def _progress(job, busy: bool, lang: str) -> str:
     if busy:
         return pieces.notice(languages.text("exporting", lang, form=artefact_names.name(job.card()["options"]["format"], lang)))
     if job is not None and jobs.state(job) in (ev.FAILED, ev.LOST):
-        told = ev.last(ev.read(job.events)[0], "error") or {}
-        return pieces.notice(
-            languages.text("export_failed", lang),
-            told.get("message", ""),
-            "bad",
-            told.get("details", ""),
-            languages.text("details", lang),
-        )
+        event = ev.last(ev.read(job.events)[0], "error")
+        told = " ".join(told_by(event, lang)) if event else ""
+        return pieces.notice(languages.text("export_failed", lang), told, "bad", (event or {}).get("details", ""), languages.text("details", lang))
     return ""
 
 

@@ -23,6 +23,7 @@ MOST_INPUTS = 2  # fields of one question on a page
 WRITTEN = 4  # rows that a model which writes is asked about at a time: each may take a minute
 PREVIEW = 50
 SHOWN = 5  # rows before anything is asked
+LEAST, MOST = 0.01, 0.99  # thresholds that can be chosen
 
 # ---- handlers
 
@@ -41,7 +42,7 @@ def _threshold(run: Run) -> float | None:
     if not hasattr(tasks.get(asking.task_of(run)), "decided"):
         return None
     decision = json.loads((run.model / "ftui.json").read_text(encoding="utf-8")).get("decision", {})
-    return round(decision["threshold"], 2) if "threshold" in decision else None
+    return min(max(round(decision["threshold"], 2), LEAST), MOST) if "threshold" in decision else None
 
 
 def look(home: Home, lang: str, run_id: str, path: str | None, way: Access = LOCAL) -> tuple:
@@ -109,7 +110,14 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
 
 
 def _ask(url: str, decision: dict, patience: float | None, rows: list[dict]) -> list[dict]:
-    return asking.predict(url, {"inputs": [asking.body(row) for row in rows], **decision}, patience)["results"]
+    """An answer for each row, in as many requests as their length asks for."""
+    from ftui.serve import door
+
+    given = {"inputs": [asking.body(row) for row in rows], **decision}
+    if len(rows) > 1 and len(json.dumps(given, ensure_ascii=False).encode()) > door.LARGEST_BODY:
+        half = len(rows) // 2
+        return [answer for part in (rows[:half], rows[half:]) for answer in _ask(url, decision, patience, part)]
+    return asking.predict(url, given, patience)["results"]
 
 
 def stopped(home: Home, lang: str) -> tuple:
@@ -157,7 +165,7 @@ def build(page: Page) -> View:
         facts = html(elem_id="many-facts")
         with gr.Row(elem_classes=["row-bottom"]):
             columns = [gr.Dropdown([], visible=False, elem_id=f"many-column-{i}", min_width=160) for i in range(MOST_INPUTS)]
-            threshold = gr.Slider(0.01, 0.99, 0.5, step=0.01, label=t("threshold"), visible=False, buttons=[], elem_id="many-threshold", min_width=160)
+            threshold = gr.Slider(LEAST, MOST, 0.5, step=0.01, label=t("threshold"), visible=False, buttons=[], elem_id="many-threshold", min_width=160)
             go = gr.Button("", variant="primary", visible=False, elem_id="many-go", elem_classes=["fit"])
             cancel = gr.Button(t("cancel"), visible=False, elem_id="many-cancel", elem_classes=["fit"])
         result = html(elem_id="many-result")

@@ -181,8 +181,8 @@ def _examples(path, version: int, inputs: tuple[str, ...], labelled: bool) -> tu
     for *texts, label in zip(*columns, table["label"].to_pylist(), strict=True):
         if 4 <= len(texts[0]) <= 200:
             by_label.setdefault(label, []).append((tuple(texts), label if labelled else ""))
-    rounds = zip(*(found[:EXAMPLES] for found in by_label.values()), strict=False)
-    return tuple([pair for found in rounds for pair in found][:EXAMPLES])
+    rounds = itertools.zip_longest(*by_label.values())
+    return tuple([pair for found in rounds for pair in found if pair][:EXAMPLES])
 
 
 def pick(home: Home, lang: str, picked: str) -> tuple:

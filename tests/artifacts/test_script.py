@@ -49,6 +49,14 @@ def test_it_is_python_and_knows_nothing_of_us(recipe_for, toy_model, strategy):
     assert "from ftui" not in text
 
 
+@pytest.mark.parametrize(("format", "more"), [("csv", []), ("xlsx", ["openpyxl"]), ("xlsx.gz", ["openpyxl"])])
+def test_it_names_what_has_to_be_installed(recipe_for, format, more):
+    """Neither brings the other along: a Trainer needs accelerate, a sheet openpyxl."""
+    content = {**recipe_for(), "data": {"path": "a", "columns": COLUMNS}}
+    line = next(one for one in script.write(recipes.build(content), {**CARD, "format": format}, 1e-3, 2).splitlines() if "pip install" in one)
+    assert line.split()[2:] == ["torch", "transformers", "datasets", "scikit-learn", "pandas", "accelerate", *more]
+
+
 @pytest.mark.parametrize("strategy", [{"name": "last_n", "n": 1}, {"name": "gradual", "layer_decay": 0.9}])
 def test_it_runs_and_learns(recipe_for, toy_csv, toy_model, tmp_path, strategy):
     shutil.copy(toy_csv, tmp_path / "reviews.csv")

@@ -114,6 +114,35 @@ def test_the_code_answers_as_the_server_does(finished, capsys, monkeypatch, case
         assert scores == pytest.approx(expected, abs=1e-4) and scores
 
 
+@pytest.mark.parametrize(
+    ("task", "base", "language"),
+    [
+        ("text2text-generation", "starter-seq2seq", {"prefix": "translate to Chinese: ", "num_beams": 3}),
+        ("text-generation", "starter-lm", {"system": "You speak of 'cats' alone."}),
+        ("text-generation", "starter-lm", {"num_beams": 2}),
+    ],
+)
+def test_a_model_that_writes_is_asked_as_the_server_asks_it(tmp_path, capsys, monkeypatch, task, base, language):
+    from transformers import AutoTokenizer
+
+    from ftui.tasks import templates
+
+    module, run = tasks.get(task), Home(tmp_path / "home").new_run()
+    source = models.source(run.home.base(base))
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    if hasattr(module, "talk"):
+        templates.adopt(tokenizer)
+    for part in (module.load_model(source, []), tokenizer):
+        part.save_pretrained(run.model)
+    card = {"version": 1, "task": task, "labels": [], "asked": list(module.INPUTS), "max_length": 32, "base": base, "run": run.id, "best": {}}
+    card["language"] = {**recipes.Language().model_dump(), **language, "max_new_tokens": 8}
+    (run.model / "ftui.json").write_text(json.dumps(card), encoding="utf-8")
+    monkeypatch.chdir(run.model)
+    capsys.readouterr()
+    exec(using.code(run, "model", TEXT, ".").replace("max_new_tokens=128", "max_new_tokens=8, do_sample=False"), {})
+    assert capsys.readouterr().out.strip() == served(run)["text"] != ""
+
+
 @pytest.mark.parametrize("labels", [["answer"], ["answer", "no_answer"]])
 def test_a_span_lies_in_the_context_and_ends_after_it_begins(finished, capsys, monkeypatch, labels):
     for seed in range(6):

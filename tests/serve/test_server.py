@@ -12,7 +12,7 @@ import pytest
 
 from ftui import jobs
 from ftui.core import events as ev
-from ftui.ui import asking, serving
+from ftui.ui import asking, many, serving
 from tests.conftest import cli, wait_for
 
 
@@ -50,6 +50,15 @@ def test_one_and_many(url, trained):
     told = json.loads(cli("predict", trained["run"].id, "很好 喜欢", "--json", home=trained["home"].path).stdout)
     assert told["results"][0]["scores"] == pytest.approx(one["scores"], abs=1e-6)
     assert httpx.post(f"{url}/predict", json={"texts": []}).json() == {"results": []}
+
+
+def test_rows_of_long_texts_fit_through_the_door(url):
+    """A file's rows are asked about many at a time, but no request is larger than the server takes."""
+    long = "很" * 25_000
+    rows = [{"text": f"{word} {long}"} for word in ("很好 喜欢", "很差 讨厌")] * 32
+    refused = httpx.post(f"{url}/predict", json={"texts": [row["text"] for row in rows]}, timeout=60)
+    assert refused.status_code == 413
+    assert [answer["label"] for answer in many._ask(url, {}, 120.0, rows)] == ["正面", "负面"] * 32
 
 
 def test_health_info_docs(url, trained):

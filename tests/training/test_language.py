@@ -9,6 +9,7 @@ import transformers
 import yaml
 from fastapi.testclient import TestClient
 
+from ftui.artifacts import using
 from ftui.artifacts.predicting import Predictor
 from ftui.core import events as ev
 from ftui.core.home import Home, starter_models
@@ -83,9 +84,11 @@ def test_plain_texts_are_learned_from_to_their_end_and_gone_on_with(small_lm, tm
     shown = beside.before(report, "test", writing.METRICS, "en")
     assert 'class="truth right">−' in shown and "4 rows" in shown and beside.before(report, "validation", writing.METRICS, "en") == ""
     assert not asking.talks(run) and composing.goes_on(run) and asking.request(run, {"text": "一"})[0] == "/v1/completions"
+    assert "/predict" in asking.snippets(run, {"inputs": [{"text": "一"}]}, "en"), "each line a text"
 
     predictor = Predictor(run.model)
     assert predictor.tokenizer.chat_template is not None, "the base model's own stays"
+    assert "一二三" in using.code(run, "model", "一二三") and "role" not in using.code(run, "model", "一二三"), "nobody is talked to"
     (said,) = predictor.predict([{"text": "一二三"}])
     with TestClient(create({"model": run.model})) as client:
         assert client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]}).status_code == 404

@@ -168,6 +168,10 @@ def test_other_families_write_too(family, tokenizer):
     writer = Writer(built(family, len(tokenizer)), tokenizer, Language(max_new_tokens=6), 64, threading.Lock())
     prompts = [[5, 6, 1], [7, 8, 9, 10, 11, 12, 13, 1]]
     assert writer.write(prompts) == [writer.write([prompt])[0] for prompt in prompts]
+    writer.model.final_logits_bias[:, 1] = -1e4  # it never ends by itself
+    writer.model.generation_config.forced_eos_token_id = None
+    asked = writer.stream(prompts[0], Sampling(max_new_tokens=1000))
+    assert "".join(asked.pieces) and (asked.finished, asked.tokens) == ("length", SIZES[family]["max_position_embeddings"] - 1)
 
 
 def test_beams_find_what_is_likelier_and_are_told_as_a_whole(run):

@@ -3,6 +3,7 @@
 import html
 import json
 import os
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -238,6 +239,37 @@ def server(monkeypatch):
     http.server_close()
 
 
+def test_a_failed_export_is_told_in_the_language_of_the_page(home: Home, finished):
+    for lang, told in (("zh", "无法导出"), ("en", "cannot be exported")):
+        job = finished.new_job("export", {"format": "onnx"})
+        events = ev.Writer(job.events, 1)
+        problem = UserError("format_impossible", format="onnx", problem="RuntimeError: x")
+        events.error(problem.code, problem.message(), problem.hint(), **problem.params)
+        events.state(ev.FAILED, exit_code=2)
+        shown = html.unescape(export_tab.show(home, lang, finished.id)[6])
+        assert told in shown and problem.hint(lang) in shown
+
+
+def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, monkeypatch):
+    """It is not part of the conversation, which would else have two messages of one side."""
+    from ftui.ui import chat
+
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setattr(jobs, "serving", lambda run: address)
+    answered = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    *_, (box, shown, _, kept, notice) = chat.send(home, "en", finished.id, "hi", {"model": answered}, True, "", 0.7, 0.9, 0, 1.1, 8, "")
+    assert box == "hi" and shown == kept["model"] == answered and kept["base"] == [] and 'role="alert"' in notice
+
+
+@pytest.mark.parametrize(("own", "shown"), [(0.002, 0.01), (0.314, 0.31), (0.998, 0.99)])
+def test_a_threshold_at_the_edge_is_not_taken_for_none(home: Home, finished, own, shown):
+    finished.recipe.write_text(recipe.dump(recipe.load(finished.recipe).model_copy(update={"task": "multi-label-classification"})), encoding="utf-8")
+    (finished.model / "ftui.json").write_text(json.dumps({"decision": {"threshold": own}}), encoding="utf-8")
+    slider = many.show(home, "en", finished.id)[1]
+    assert slider.visible and slider.value == shown == many._threshold(finished)
+
+
 class TestPlayground:
     def test_an_answer_is_label_and_bars(self, home: Home, finished, server):
         ((answer, snippets, past, history),) = playground_tab.ask(home, "en", finished.id, "好")
@@ -293,6 +325,15 @@ class TestPlayground:
         shown = playground_tab.show(home, "en", finished.id)
         assert shown[1].visible and shown[2].count("<button") == playground_tab.EXAMPLES
         assert "test 文本" in shown[2] and "validation 文本" not in shown[2] and 'class="pill' in shown[2]
+
+    def test_a_rare_label_does_not_make_the_examples_few(self, tmp_path):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        labels = ["rare", *["usual"] * 9]
+        pq.write_table(pa.table({"split": ["test"] * 10, "text": [f"text {n}" for n in range(10)], "label": labels}), tmp_path / "predictions.parquet")
+        found = playground_tab._examples(tmp_path / "predictions.parquet", 1, ("text",), True)
+        assert [label for _, label in found] == ["rare", *["usual"] * (playground_tab.EXAMPLES - 1)]
 
     def test_a_run_without_a_model(self, home: Home, running):
         assert "No model yet" in playground_tab.show(home, "en", running[0].id)[0].value
