@@ -147,6 +147,8 @@ class Desk:
             return self.show(undone if undone is not None else row if row >= 0 else None, note)
         if not 0 <= row < self.what.table.num_rows:
             return self.show(book.next(self.queue, self.by))
+        if book.is_over(row, self.by, seen):
+            return self.show(book.next(self.queue, self.by, after=row), languages.text("labelling_late", self.lang))
         entry, stays = self._entry(act, row, said)
         other = book.say(row, self.by, seen, **entry)
         if other is not None:

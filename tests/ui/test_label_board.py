@@ -77,6 +77,18 @@ def test_two_people_at_once(home, lines) -> None:
     assert labelling.book(lines.path, "label").values() == {0: "坏"} and me.row == 2
 
 
+def test_a_key_that_comes_late_changes_no_row_that_is_done(home, lines) -> None:
+    """Two tabs of one person show the same row; so do two keys that are pressed before the next row is there."""
+    one, other = Person(home, lines), Person(home, lines)
+    assert (one.row, other.row) == (0, 0)
+    one.does("label", name="好")
+    other.does("label", name="坏")
+    assert other.row == 1 and "It was not saved" in other.board
+    assert labelling.book(lines.path, "label").values() == {0: "好"}
+    other.does("label", name="坏").does("back").does("label", name="好")  # now it is seen
+    assert labelling.book(lines.path, "label").values() == {0: "好", 1: "好"}
+
+
 def test_finishing_opens_a_version_that_knows_its_columns(home, lines) -> None:
     assert "Nothing has been labelled" in page.finish(*Person(home, lines).on)[1]
     me = Person(home, lines).does("label", name="好")
