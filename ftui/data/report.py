@@ -221,7 +221,7 @@ def imbalance(sheet: Sheet) -> Iterator[Finding]:
 
 
 def duplicates(sheet: Sheet) -> Iterator[Finding]:
-    again = cleaning.duplicates(sheet.texts, sheet.labels or [""] * len(sheet.rows))
+    again = cleaning.duplicates(sheet.texts, cleaning.answers(sheet.table))
     rows = sheet.matching(again)
     copies = _whole_copies(sheet) if len(rows) else 0
     kind = "duplicates" if copies == len(rows) or len(sheet.columns) == len(sheet.raw.column_names) else "duplicates_some"
@@ -239,8 +239,7 @@ def _whole_copies(sheet: Sheet) -> int:
 def near_duplicates(sheet: Sheet) -> Iterator[Finding]:
     if len(cleaning.text_roles(sheet.table)) > 1:  # several questions on one context are meant to be alike
         return
-    labels = sheet.labels or [""] * len(sheet.rows)
-    near = cleaning.near_duplicates(sheet.groups, labels) & ~cleaning.duplicates(sheet.texts, labels)
+    near = cleaning.near_duplicates(sheet.groups, cleaning.answers(sheet.table, near=True)) & ~cleaning.duplicates(sheet.texts, cleaning.answers(sheet.table))
     yield Finding("near_duplicates", "info", int(near.sum()), sheet.matching(near), {}, {"name": "drop_near_duplicates"})
 
 
