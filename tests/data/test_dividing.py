@@ -41,6 +41,17 @@ def test_every_row_is_once_in_one_split_and_groups_stay_whole(way, rows, seed) -
     assert not sides["train"] & sides["validation"] or (way != "dates" and fewer)
 
 
+@pytest.mark.parametrize(("users", "each", "kinds"), [(10, 100, 3), (20, 50, 10), (5, 200, 2)])
+def test_few_groups_with_all_labels_in_each_keep_the_shares(users, each, kinds) -> None:
+    """People who write of everything: that most of a group's rows have one label says little there."""
+    rng = np.random.default_rng(1)
+    labels = [str(label) for label in rng.integers(0, kinds, users * each)]
+    made = splitting.split_rows(labels, users * each, 0.2, 0.1, 42, np.repeat(np.arange(users), each))
+    sizes = {name: len(rows) / len(labels) for name, rows in made.items()}
+    assert sizes["test"] == pytest.approx(0.2, abs=0.05) and sizes["train"] >= 0.6
+    assert {labels[row] for row in made["train"]} == set(labels)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1000))
 def test_groups_are_stratified(seed) -> None:
