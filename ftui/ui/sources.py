@@ -190,11 +190,15 @@ def _several(home: Home, lang: str, paths: Sequence[Path], way: Access, progress
     before = workshop.saved(folder)
     kept = {name: value for name, value in before["plan"].items() if not name.endswith("_path")}
     workshop.save(folder, before["task"], before["columns"], {**kept, **others})
-    if not others:
-        return main, ""
-    names = ", ".join(parts[split].name for split in ids)
-    splits = "、".join(languages.text(f"split_{split}", lang) for split in ids)
-    return main, pieces.notice(languages.text("own_files", lang, names=names, splits=splits if lang == "zh" else splits.replace("、", ", ")))
+    own = [split for split in ids if f"{split}_path" in others]
+    comma = "、" if lang == "zh" else ", "
+    taken = [parts[split] for split in ("train", *own)]
+    left = comma.join(path.name for path in paths if path not in taken)
+    notice = pieces.notice(languages.text("files_left", lang, names=left, main=parts["train"].name), kind="warn") if left else ""
+    if own:
+        names, splits = ", ".join(path.name for path in taken[1:]), comma.join(languages.text(f"split_{split}", lang) for split in own)
+        notice += pieces.notice(languages.text("own_files", lang, names=names, splits=splits))
+    return main, notice
 
 
 def build(page) -> tuple[gr.HTML, gr.Dropdown]:
