@@ -51,6 +51,13 @@ def test_a_run_that_is_being_resumed_is_not_lost(tmp_path):
     assert jobs.state(job) == ev.QUEUED
 
 
+def test_a_run_that_is_deleted_while_all_are_listed_stops_nothing(tmp_path):
+    run = Home(tmp_path).new_run()
+    run.recipe.write_text("task: text-classification")
+    run.new_job("train").events.symlink_to("gone")  # listed, and gone when it is asked for
+    assert jobs.summaries(run.home) == []
+
+
 def test_who_waits_keeps_waiting_when_the_entry_is_gone(tmp_path):
     """Another host on the same disk removes it, for it sees no such process, as does this one once it bears another name."""
     job = Home(tmp_path).new_run().new_job("train")
