@@ -7,6 +7,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from html import escape
 from pathlib import Path
 
@@ -80,11 +81,13 @@ def add_files(home: Home, lang: str, paths: str | Sequence[str] | None, way: Acc
         yield gr.skip(), gr.skip(), gr.skip()
         return
     told: queue.Queue[int | None] = queue.Queue()
-    result: list[tuple] = []
+    result: Future[tuple] = Future()
 
     def work() -> None:
         try:
-            result.append(_told(lambda: _several(home, lang, chosen, way, told.put), lang))
+            result.set_result(_told(lambda: _several(home, lang, chosen, way, told.put), lang))
+        except BaseException as error:  # the page says that something went wrong
+            result.set_exception(error)
         finally:
             told.put(None)
 
@@ -94,7 +97,7 @@ def add_files(home: Home, lang: str, paths: str | Sequence[str] | None, way: Acc
         if rows >= next_told:
             next_told = rows + TELL_ROWS
             yield gr.skip(), pieces.notice(languages.text("rows_read", lang, n=rows)), gr.skip()
-    yield (*(result[0] if result else (gr.skip(), "")), None)
+    yield (*result.result(), None)
 
 
 def add_pasted(home: Home, lang: str, text: str, way: Access = LOCAL) -> tuple:

@@ -126,6 +126,11 @@ class TestSources:
         *_, (data_id, notice, _) = sources.add_files(home, "zh", [str(bad)])
         assert data_id == gr.skip() and "empty.csv" in notice and 'role="alert"' in notice
 
+    def test_what_nobody_has_foreseen_is_not_passed_over(self, home: Home, tmp_path):
+        """The upload was cleared away before it was read."""
+        with pytest.raises(FileNotFoundError):
+            list(sources.add_files(home, "en", [str(tmp_path / "gone.csv")]))
+
     def test_a_big_file_says_how_far_it_is(self, home: Home, tmp_path, monkeypatch):
         monkeypatch.setattr(sources, "TELL_ROWS", 10_000)
         path = tmp_path / "big.csv"
