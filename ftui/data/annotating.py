@@ -104,8 +104,9 @@ def write(table: pa.Table, path: Path, format: str) -> None:
 
 
 def _rows(table: pa.Table) -> Iterator[tuple]:
+    """The rows; NaN, which pandas writes for no value and JSON does not know, is none."""
     for batch in table.to_batches(max_chunksize=4096):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*([None if value != value else value for value in column.to_pylist()] for column in batch.columns), strict=True)
 
 
 def _write_excel(table: pa.Table, path: Path) -> None:

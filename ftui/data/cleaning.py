@@ -148,11 +148,11 @@ def texts(table: pa.Table) -> list[str]:
 
 
 def _drop_duplicates(table: pa.Table, step: Part) -> np.ndarray:
-    return ~duplicates(texts(table), _labels(table))
+    return ~duplicates(texts(table), answers(table))
 
 
 def duplicates(texts: list[str], labels: list[str]) -> np.ndarray:
-    """(N,) whether a row has text and label of an earlier one; spaces at the ends do not count."""
+    """(N,) whether a row has text and label (or other answer) of an earlier one; spaces at the ends do not count."""
     seen: set[tuple[str, str]] = set()
     return np.fromiter(
         ((pair in seen) or bool(seen.add(pair)) for pair in zip(map(str.strip, texts), labels, strict=True)),
@@ -163,7 +163,7 @@ def duplicates(texts: list[str], labels: list[str]) -> np.ndarray:
 
 def _drop_near_duplicates(table: pa.Table, step: Part) -> np.ndarray:
     keys = similar.keys(texts(table))
-    return ~near_duplicates(similar.groups(keys, step.threshold), _labels(table))
+    return ~near_duplicates(similar.groups(keys, step.threshold), answers(table, near=True))
 
 
 def near_duplicates(group: np.ndarray, labels: list[str]) -> np.ndarray:
@@ -213,8 +213,23 @@ def _drop_rare_labels(table: pa.Table, step: Part) -> np.ndarray:
 
 
 def _labels(table: pa.Table) -> list[str]:
-    """The rows' labels; where the table has none they count as equal."""
-    return table.column(LABEL).to_pylist() if LABEL in table.column_names else [""] * len(table)
+    return table.column(LABEL).to_pylist()
+
+
+def answers(table: pa.Table, near: bool = False) -> list[str]:
+    """What each row says besides the text: its label, labels, number, spans, answers, worse answer. `near`: only what a row
+    that says nearly the same can share, so no places in the text."""
+    asked = {"row", TALK} if TALK in table.column_names else {"row", *text_roles(table)}
+    names = [name for name in table.column_names if name not in asked and (not near or name in (LABEL, "labels", "number"))]
+    if names == [LABEL]:
+        return _labels(table)
+    columns = [map(_alike, table.column(name).to_pylist()) for name in names]
+    return [repr(row) for row in zip(*columns, strict=True)] if columns else [""] * len(table)
+
+
+def _alike(said: object) -> object:
+    """Several labels are the same in any order."""
+    return sorted(said) if isinstance(said, list) and all(isinstance(part, str) for part in said) else said
 
 
 WHOLE: dict[str, Callable[[pa.Table, Part], np.ndarray | pa.ChunkedArray]] = {

@@ -41,5 +41,12 @@ def _columns(line: str) -> list[str]:
 
 
 def _is_comment(line: str) -> bool:
-    """Document marks and comments of CoNLL-U."""
-    return line.startswith("-DOCSTART-") or line.startswith("# ")
+    """Document marks and comments of CoNLL-U, but not a hash sign with its tag.
+
+    >>> [_is_comment(line) for line in ("# text = I am", "# newdoc", "# id: 0", "# O", "# SYM B-TAG")]
+    [True, True, True, False, False]
+    """
+    if not line.startswith("# ") or "=" in line:
+        return line.startswith(("-DOCSTART-", "# "))
+    place, label = split_tag(tag := _columns(line)[-1])
+    return tag != "O" and not (place and label)

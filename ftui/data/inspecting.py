@@ -99,12 +99,13 @@ def _label_score(column: Column) -> float:
     hint = roles.strength(column.name, roles.LABEL)
     if hint == 3.0:
         return 4.0
-    if column.kind in ("date", "link") or roles.is_neither(column.name):
+    neither = roles.is_neither(column.name)
+    if column.kind in ("date", "link") or neither and not hint:
         return 0.0
     if column.filled > 3 and column.distinct > max(0.5 * column.filled, 2) or column.length > 60:
         return 0.0
     if hint:
-        return hint + 1 / column.distinct
+        return 0.4 * hint if neither else hint + 1 / column.distinct  # 用户情感, Class Index: labels, where nothing else is
     few = column.distinct >= 2 and column.distinct <= min(0.2 * column.filled + 1, 200)
     if not few or column.length > 30 or (column.kind == "number" and column.distinct > 10):
         return 0.0

@@ -103,6 +103,11 @@ class Book:
         """What has been said of each row that is ready."""
         return {row: acts[-1].value for row, acts in self.acts.items() if self.is_done(row)}  # type: ignore[misc]
 
+    def is_over(self, row: int, by: str, seen: int) -> bool:
+        """Whether this person has dealt with the row since their page saw it: a second key at once, or another tab, is late."""
+        act = self.last(row)
+        return act is not None and act.by == by and act.number != seen and (self.is_done(row) or act.skipped)
+
     def version(self, row: int) -> int:
         """Number of the last line on a row, 0 where there is none: what a page has seen of it."""
         act = self.last(row)
@@ -122,8 +127,9 @@ class Book:
         return None
 
     def _write(self, line: dict) -> None:
+        cut = self.path.exists() and self.path.stat().st_size > self._offset  # half a line: the disk was full, or its writer killed
         with self.path.open("ab") as file:
-            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            file.write((b"\n" if cut else b"") + json.dumps(line, ensure_ascii=False).encode() + b"\n")
             file.flush()
         self.read()
 
@@ -134,18 +140,15 @@ class Book:
         for act in reversed(self.order):
             if act.by != by or act.undoes is not None or act.number in taken:
                 continue
-            last, before = self.acts[act.row][-1], self._before(act)
-            if last.by != by:
+            last = self.acts[act.row][-1]
+            *earlier, held = (other for other in self.acts[act.row] if other.undoes is None and other.number not in taken)
+            if held is not act or last.by != by:
                 return None  # others have gone on from it
+            before = earlier[-1] if earlier else None
             said = {"value": before.value, "done": before.done, "skipped": before.skipped} if before else {}
-            self.say(act.row, by, last.number, undoes=act.number, **{k: v for k, v in said.items() if v or k == "value" and v == []})
-            return act.row
+            kept = {k: v for k, v in said.items() if v or k == "value" and v == []}
+            return act.row if self.say(act.row, by, last.number, undoes=act.number, **kept) is None else None
         return None
-
-    def _before(self, act: Act) -> Act | None:
-        """What held for the row before this act."""
-        earlier = [other for other in self.acts[act.row] if other.number < act.number]
-        return earlier[-1] if earlier else None
 
     def before(self, by: str, row: int) -> int | None:
         """The row on which this person worked before this one; the last one where they have not been on it."""

@@ -4,15 +4,17 @@ import html
 import re
 from collections.abc import Iterator
 
-BLOCKS = "br|p|div|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|hr|blockquote|section|article|option|dd|dt|dl|pre"
+BLOCKS = "br|div|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|hr|blockquote|section|article|option|dd|dt|dl|pre"
 INLINES = (
-    "a|abbr|b|big|body|center|code|em|font|form|head|header|footer|html|i|iframe|img|input|label|link|mark|meta|nav|s|"
-    "script|select|small|span|strike|strong|style|sub|sup|svg|textarea|title|tt|u|video|audio|button"
+    "abbr|big|body|center|code|em|font|form|head|header|footer|html|iframe|img|input|label|link|mark|meta|nav|"
+    "script|select|small|span|strike|strong|style|sub|sup|svg|textarea|title|tt|video|audio|button"
 )
 OPENING = re.compile(r"<(script|style)\b[^<>]{0,1000}>|<!--", re.I)
 SCRIPT = re.compile(r"<(script|style)\b[^<>]{0,1000}>.*?</\1\s*>|<!--.*?-->", re.I | re.S)
-BLOCK = re.compile(rf"</?(?:{BLOCKS})(?:\s[^<>]{{0,1000}})?/?>", re.I)
-INLINE = re.compile(rf"</?(?:{INLINES})(?:\s[^<>]{{0,1000}})?/?>", re.I)
+_INSIDE = r"(?:\s[^<>]{0,1000})?/?"
+_OF_A_LETTER = r"(?:\s(?=[^<>=]{0,1000}=)[^<>]{0,1000}|\s{0,9}/?)"  # "if a <b and c> d" is no tag: what stands in one has a sign of equality
+BLOCK = re.compile(rf"</?(?:(?:{BLOCKS}){_INSIDE}|p{_OF_A_LETTER})>", re.I)
+INLINE = re.compile(rf"</?(?:(?:{INLINES}){_INSIDE}|[abisu]{_OF_A_LETTER})>", re.I)
 ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 
 _BEFORE_END = r"[A-Za-z0-9/=&_~#-]"
@@ -32,8 +34,8 @@ INVISIBLE = re.compile("[\u200b\u2060\ufeff]+")
 SPACES = re.compile(r"\s{2,}|[^\S ]")
 
 HANZI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-REPEATED = re.compile(r"([,，?？!！:：;；~～、])\1+|[.。…]{2,}")
-HALF_AFTER_FULL = re.compile(rf"(?<=[{HANZI.pattern[1:-1]}，。？！：；…）》」』”])[,.?!:;]")
+REPEATED = re.compile(r"([,，?？!！：;；~～、])\1+|:{2,}(?![A-Za-z_])|(?<![.。…])[.。…]{2,}+(?![/\\])")  # but not in std::string and ../data
+HALF_AFTER_FULL = re.compile(rf"(?<=[{HANZI.pattern[1:-1]}，。？！：；…）》」』”])(?:[,?!:;]|\.(?![a-z0-9./\\]))")  # but not in 百度.com
 FULL_WIDTH = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")  # letters and digits
 FULL = {",": "，", ".": "。", "?": "？", "!": "！", ":": "：", ";": "；"}
 STRAIGHT = {"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "—": "-", "–": "-", "…": "..."}

@@ -246,12 +246,25 @@ def _dates(found: list, column: str) -> np.ndarray:
 
     plain = [values.text_of(value) if value is not None else None for value in found]
     plain = [re.sub("[年月]", "-", text).replace("日", " ").strip() if text else None for text in plain]
-    dates = pd.to_datetime(pd.Series(plain, dtype="object"), errors="coerce", format="mixed", utc=True).to_numpy("datetime64[s]")
+    dates = pd.to_datetime(pd.Series(plain, dtype="object"), errors="coerce", format="mixed", dayfirst=_day_first(plain), utc=True).to_numpy("datetime64[s]")
     readable = ~np.isnat(dates)
     if readable.mean() < 0.5:
         example = next((text for text, good in zip(plain, readable, strict=True) if text and not good), "")
         raise UserError("no_dates", column=column, example=str(example)[:40])
     return np.where(readable, dates, dates[readable].min())
+
+
+_DAY_MONTH = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b")
+
+
+def _day_first(dates: list[str | None]) -> bool:
+    """Whether 03/05/2023 is the third of May in this column: so it is with dots, and where a first number is none of a month.
+
+    >>> _day_first(["13/04/2023", "03/05/2023"]), _day_first(["04/13/2023"]), _day_first(["3.5.2023"]), _day_first(["2023-05-13"])
+    (True, False, True, False)
+    """
+    found = [match for date in dates if date and (match := _DAY_MONTH.match(date))]
+    return not any(int(match[2]) > 12 for match in found) and any(int(match[1]) > 12 or "." in match[0] for match in found)
 
 
 def _own(

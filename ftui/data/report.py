@@ -5,6 +5,7 @@ Findings are made by a table of functions, here and in `report_texts`; the sente
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import regex
 
 from ftui.core import languages
 from ftui.core.part import Part
-from ftui.data import cleaning, forms, patterns, preparing, similar, values
+from ftui.data import cleaning, forms, patterns, preparing, several, similar, values
 from ftui.data.inspecting import sample
 from ftui.data.intake import Dataset
 
@@ -168,7 +170,7 @@ def twins(sheet: Sheet) -> Iterator[Finding]:
     counts = Counter(sheet.labels or [])
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for label in counts:
-        alike[similar.key(label).lstrip("0") or label].append(label)
+        alike[spelling(label)].append(label)
     merged = {}
     for names in alike.values():
         main = max(names, key=lambda name: (counts[name], name))
@@ -178,6 +180,23 @@ def twins(sheet: Sheet) -> Iterator[Finding]:
         rows = sheet.matching(label in merged for label in sheet.labels or [])
         cure = {"name": "merge_labels", "labels": merged}
         yield Finding("label_twins", "bad", len(merged), rows, {"pairs": pairs, "rows": len(rows)}, cure)
+
+
+_BETWEEN = regex.compile(r"(?V1)(?<!\d)[\p{Z}\p{C}]+|[\p{Z}\p{C}]+(?!\d)")
+_LOOSE = regex.compile(r"(?V1)(?<!\d)[\p{P}--[#%*&@\p{Pd}]]+|[\p{P}--[#%*&@\p{Pd}]]+(?!\d)|(?<=[\p{L}\d])\p{Pd}(?=\p{L})|(?<=\p{L})\p{Pd}(?=\d)")
+
+
+def spelling(label: str) -> str:
+    """What is left of a label without case, width, spaces and punctuation. Signs that tell labels apart stay: -1, 1.5, C++, A-.
+
+    >>> spelling("Not-Spam.") == spelling("not_spam"), spelling("01") == spelling("1.0"), spelling("１") == spelling("1")
+    (True, True, True)
+    >>> [spelling(label) for label in ("-1", "1", "C", "C++", "C#", "A-", ">50K", "<=50K", "18-25")]
+    ['-1.0', '1.0', 'c', 'c++', 'c#', 'a-', '>50k', '<=50k', '18-25']
+    """
+    plain = unicodedata.normalize("NFKC", label).casefold().strip()
+    number = None if "_" in plain else several.number(plain)
+    return str(number) if number is not None else _LOOSE.sub("", _BETWEEN.sub("", plain)) or plain
 
 
 def rare(sheet: Sheet) -> Iterator[Finding]:
@@ -202,7 +221,7 @@ def imbalance(sheet: Sheet) -> Iterator[Finding]:
 
 
 def duplicates(sheet: Sheet) -> Iterator[Finding]:
-    again = cleaning.duplicates(sheet.texts, sheet.labels or [""] * len(sheet.rows))
+    again = cleaning.duplicates(sheet.texts, cleaning.answers(sheet.table))
     rows = sheet.matching(again)
     copies = _whole_copies(sheet) if len(rows) else 0
     kind = "duplicates" if copies == len(rows) or len(sheet.columns) == len(sheet.raw.column_names) else "duplicates_some"
@@ -220,8 +239,7 @@ def _whole_copies(sheet: Sheet) -> int:
 def near_duplicates(sheet: Sheet) -> Iterator[Finding]:
     if len(cleaning.text_roles(sheet.table)) > 1:  # several questions on one context are meant to be alike
         return
-    labels = sheet.labels or [""] * len(sheet.rows)
-    near = cleaning.near_duplicates(sheet.groups, labels) & ~cleaning.duplicates(sheet.texts, labels)
+    near = cleaning.near_duplicates(sheet.groups, cleaning.answers(sheet.table, near=True)) & ~cleaning.duplicates(sheet.texts, cleaning.answers(sheet.table))
     yield Finding("near_duplicates", "info", int(near.sum()), sheet.matching(near), {}, {"name": "drop_near_duplicates"})
 
 

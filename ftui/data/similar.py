@@ -13,7 +13,6 @@ import regex
 from ftui.data import characters
 
 THRESHOLD = 0.8
-LOWEST = 0.7  # below this the bands would miss too many
 _PIECE = 3
 _BANDS, _BAND = 16, 4  # of two texts that share 80 % at least one band agrees in 99.98 % of all cases, of 70 % in 98.8 %
 _SLACK = 0.25  # four standard deviations of the share of equal hashes

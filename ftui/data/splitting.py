@@ -142,6 +142,7 @@ class Units:
     of_row: np.ndarray  # (N,) the unit of each row
     size: np.ndarray
     label: np.ndarray
+    held: np.ndarray  # (H, 2) unit and label, sorted: which labels its rows have at all
     order: np.ndarray  # units, shuffled
 
     @staticmethod
@@ -153,11 +154,12 @@ class Units:
         label = np.zeros(len(size), np.int64)
         by_count = np.argsort(counts, kind="stable")
         label[pairs[by_count] // kinds] = pairs[by_count] % kinds  # the most frequent is written last
-        return Units(of_row, size, label, rng.permutation(len(size)))
+        held = np.stack(np.divmod(pairs, kinds), axis=1)
+        return Units(of_row, size, label, held, rng.permutation(len(size)))
 
     def take(self, free: np.ndarray, share: float, keep: np.ndarray) -> np.ndarray:
         """(U,) which of the free units are taken, so that of each label's rows about this share is; `keep` units of each
-        label stay, and of each that has more at least one is taken."""
+        label stay, and of each that has more at least one is taken, unless its rows stand in another that is."""
         taken = np.zeros(len(self.size), bool)
         if share <= 0:
             return taken
@@ -172,11 +174,31 @@ class Units:
                 got[kind] += self.size[unit]
                 took[kind] += 1
         small_first = self.order[np.argsort(self.size[self.order], kind="stable")]
+        there = set(self.held[taken[self.held[:, 0]], 1].tolist())
         for unit in small_first:  # a label of which nothing fitted: its smallest unit
             kind = self.label[unit]
-            if free[unit] and not taken[unit] and took[kind] == 0 and units[kind] > keep[kind]:
+            if free[unit] and not taken[unit] and took[kind] == 0 and units[kind] > keep[kind] and kind not in there:
                 taken[unit] = True
                 took[kind] += 1
+                there.update(self._labels(unit).tolist())
+        self._fill(taken, free & (took == 0)[self.label], free, share, int(keep.max(initial=1)))
         if not taken.any() and free.sum() > 1:  # no label has enough units
             taken[next(unit for unit in small_first if free[unit])] = True
         return taken
+
+    def _labels(self, unit: int) -> np.ndarray:
+        """The labels that a unit's rows have."""
+        first, after = np.searchsorted(self.held[:, 0], (unit, unit + 1))
+        return self.held[first:after, 1]
+
+    def _fill(self, taken: np.ndarray, more: np.ndarray, free: np.ndarray, share: float, keep: int) -> None:
+        """Take units whose rows have several labels until they are the share of all that were free; so many with each of
+        their labels stay."""
+        wanted, got = share * self.size[free].sum() + 0.5, self.size[taken].sum()
+        left = np.bincount(self.held[(free & ~taken)[self.held[:, 0]], 1], minlength=self.held[:, 1].max(initial=0) + 1)
+        for unit in self.order[(more & ~taken)[self.order]]:
+            labels = self._labels(unit)
+            if got + self.size[unit] <= wanted and (left[labels] > keep).all():
+                taken[unit] = True
+                got += self.size[unit]
+                left[labels] -= 1

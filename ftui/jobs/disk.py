@@ -5,11 +5,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from ftui.core import events as ev
 from ftui.core.errors import UserError
 from ftui.core.home import Home, disk_use
+from ftui.data import labelling, versions
 from ftui.jobs.summaries import state
 
 # What can be removed -> whether it goes without being asked for by name: nothing that anybody could want back.
@@ -18,7 +17,7 @@ PARTS = {
     "leftovers": True,  # uploads and folders that were never finished
     "finished_checkpoints": True,  # of runs that have their model
     "stopped_checkpoints": False,  # of runs that could still go on
-    "unused_datasets": False,  # data sets that no run has learned from
+    "unused_datasets": False,  # data sets that no run has learned from and nobody has labelled by hand
 }
 ABANDONED = 3600.0  # seconds after which half-made folders belong to nobody
 
@@ -66,8 +65,8 @@ def _paths(home: Home, part: str) -> Iterator[Path]:
     elif part == "leftovers":
         yield from _leftovers(home, ABANDONED)
     elif part == "unused_datasets":
-        used = _used(home)
-        yield from (path for path in _folders(home.datasets) if path.name not in used)
+        used = versions.used(home)
+        yield from (path for path in _folders(home.datasets) if path.name not in used and not (path / labelling.FILE).exists())
     else:
         wanted = {ev.FINISHED} if part == "finished_checkpoints" else ev.TERMINAL - {ev.FINISHED}
         for run in home.all_runs():
@@ -91,16 +90,6 @@ def _leftovers(home: Home, age: float) -> Iterator[Path]:
             continue  # just removed
         if time.time() - newest >= age:
             yield path
-
-
-def _used(home: Home) -> set[str]:
-    """Ids of data sets that runs have learned from."""
-    used = set()
-    for run in home.all_runs():
-        content = yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
-        named = content["data"] | (content.get("distil") or {})
-        used |= {Path(named[name]).name for name in ("path", "validation_path", "test_path", "unlabelled_path") if named.get(name)}
-    return used
 
 
 def _size(path: Path) -> int:

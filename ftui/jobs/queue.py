@@ -24,11 +24,18 @@ from ftui.jobs import processes
 class Place:
     """A job's place in the queue, from waiting to holding a slot."""
 
+    job: Path
     waiting: Path
     slot: Path | None = None
 
+    def enter(self) -> None:
+        """Write down that this process waits for the job."""
+        write_json(self.waiting, {**processes.identity(os.getpid()), "job": str(self.job)})
+
     def take_slot(self) -> bool:
         """Move up if it is this job's turn and a slot is free."""
+        if not self.waiting.exists():  # removed by hand, or on another host, or while this one had another name
+            self.enter()
         if _waiting(self.waiting.parent)[:1] != [self.waiting]:
             return False
         for number in range(slots(self.waiting.parent)):
@@ -67,8 +74,8 @@ def enter(job: Job) -> Place:
     """Queue up behind all jobs that were made earlier."""
     folder = job.run.home.queue
     folder.mkdir(parents=True, exist_ok=True)
-    place = Place(folder / f"waiting-{job.card()['created']:020.6f}-{job.run.id}")
-    write_json(place.waiting, {**processes.identity(os.getpid()), "job": str(job.path)})
+    place = Place(job.path, folder / f"waiting-{job.card()['created']:020.6f}-{job.run.id}")
+    place.enter()
     return place
 
 

@@ -136,15 +136,13 @@ def summaries(home: Home) -> list[dict]:
         known = index.load()
         lines = []
         for run in runs:
-            signature = _signature(run)
-            line = known.get(run.id, {}).get(signature)
-            if line is None:
-                try:
-                    line = summary(run)
-                except UserError:
-                    continue  # one damaged run hides no other
-                if line["state"] in ev.TERMINAL:
-                    index.save(run.id, signature, line)
+            try:
+                signature = _signature(run)
+                line = known.get(run.id, {}).get(signature) or summary(run)
+            except (UserError, OSError):
+                continue  # one that is damaged, or just being deleted, hides no other
+            if line["state"] in ev.TERMINAL and signature not in known.get(run.id, {}):
+                index.save(run.id, signature, line)
             lines.append(line)
         index.forget(set(known) - {run.id for run in runs})
     return lines

@@ -52,7 +52,7 @@ def rows_of(folder: Path, reading: str, which: str) -> list[int]:
 def _ordered(folder: Path, reading: str, which: str, run_id: str, home: Home, _answered: int) -> list[int]:
     """The rows that are offered, in the order in which they are."""
     what, rows = subject_of(folder, reading), rows_of(folder, reading, which)
-    answers = suggesting.known(home, folder, run_id, which) if run_id else {}
+    answers = suggesting.known(home, folder, run_id, what, which) if what and run_id else {}
     return suggesting.order(rows, answers, what, which == "doubted") if what and answers else rows
 
 
@@ -75,7 +75,7 @@ class Desk:
         assert what is not None
         self.lang, self.what, self.by, self.mark = lang, what, by, mark_of(folder.name, reading)
         which = which if which in WHICH else "unlabelled"
-        self.answers = suggesting.known(home, folder, run_id, which) if run_id else {}
+        self.answers = suggesting.known(home, folder, run_id, what, which) if run_id else {}
         self.queue = _ordered(folder, reading, which, run_id or "", home, len(self.answers))
         self.book = labelling.book(folder, what.column)
         self.in_file = _names(folder, reading)
@@ -147,6 +147,8 @@ class Desk:
             return self.show(undone if undone is not None else row if row >= 0 else None, note)
         if not 0 <= row < self.what.table.num_rows:
             return self.show(book.next(self.queue, self.by))
+        if book.is_over(row, self.by, seen):
+            return self.show(book.next(self.queue, self.by, after=row), languages.text("labelling_late", self.lang))
         entry, stays = self._entry(act, row, said)
         other = book.say(row, self.by, seen, **entry)
         if other is not None:
@@ -246,7 +248,7 @@ def choose(home: Home, lang: str, data_id: str, reading: str, which: str, run_id
         yield pieces.notice(languages.text("doubted_needs_run", lang), kind="warn")
         return
     try:
-        if run and not suggesting.known(home, folder, run.id, which) and (rows := rows_of(folder, reading, which)):
+        if run and not suggesting.known(home, folder, run.id, what, which) and (rows := rows_of(folder, reading, which)):
             yield pieces.notice(languages.text("suggestions_loading", lang))
             for done, total in suggesting.ask(home, folder, run, what, which, rows):
                 if total:

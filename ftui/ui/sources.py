@@ -7,6 +7,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from html import escape
 from pathlib import Path
 
@@ -80,11 +81,13 @@ def add_files(home: Home, lang: str, paths: str | Sequence[str] | None, way: Acc
         yield gr.skip(), gr.skip(), gr.skip()
         return
     told: queue.Queue[int | None] = queue.Queue()
-    result: list[tuple] = []
+    result: Future[tuple] = Future()
 
     def work() -> None:
         try:
-            result.append(_told(lambda: _several(home, lang, chosen, way, told.put), lang))
+            result.set_result(_told(lambda: _several(home, lang, chosen, way, told.put), lang))
+        except BaseException as error:  # the page says that something went wrong
+            result.set_exception(error)
         finally:
             told.put(None)
 
@@ -94,7 +97,7 @@ def add_files(home: Home, lang: str, paths: str | Sequence[str] | None, way: Acc
         if rows >= next_told:
             next_told = rows + TELL_ROWS
             yield gr.skip(), pieces.notice(languages.text("rows_read", lang, n=rows)), gr.skip()
-    yield (*(result[0] if result else (gr.skip(), "")), None)
+    yield (*result.result(), None)
 
 
 def add_pasted(home: Home, lang: str, text: str, way: Access = LOCAL) -> tuple:
@@ -190,11 +193,15 @@ def _several(home: Home, lang: str, paths: Sequence[Path], way: Access, progress
     before = workshop.saved(folder)
     kept = {name: value for name, value in before["plan"].items() if not name.endswith("_path")}
     workshop.save(folder, before["task"], before["columns"], {**kept, **others})
-    if not others:
-        return main, ""
-    names = ", ".join(parts[split].name for split in ids)
-    splits = "、".join(languages.text(f"split_{split}", lang) for split in ids)
-    return main, pieces.notice(languages.text("own_files", lang, names=names, splits=splits if lang == "zh" else splits.replace("、", ", ")))
+    own = [split for split in ids if f"{split}_path" in others]
+    comma = "、" if lang == "zh" else ", "
+    taken = [parts[split] for split in ("train", *own)]
+    left = comma.join(path.name for path in paths if path not in taken)
+    notice = pieces.notice(languages.text("files_left", lang, names=left, main=parts["train"].name), kind="warn") if left else ""
+    if own:
+        names, splits = ", ".join(path.name for path in taken[1:]), comma.join(languages.text(f"split_{split}", lang) for split in own)
+        notice += pieces.notice(languages.text("own_files", lang, names=names, splits=splits))
+    return main, notice
 
 
 def build(page) -> tuple[gr.HTML, gr.Dropdown]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,16 +30,17 @@ def runs(home: Home, task: str) -> list[Run]:
     return found
 
 
-def known(home: Home, folder: Path, run_id: str, which: str) -> Answers:
-    """What the run has said before."""
+def known(home: Home, folder: Path, run_id: str, what: Subject, which: str) -> Answers:
+    """What the run has said before of these columns."""
     try:
-        return {int(row): said for row, said in json.loads(_place(home, folder, run_id, which).read_text(encoding="utf-8")).items()}
+        return {int(row): said for row, said in json.loads(_place(home, folder, run_id, what, which).read_text(encoding="utf-8")).items()}
     except (OSError, ValueError):
         return {}
 
 
-def _place(home: Home, folder: Path, run_id: str, which: str) -> Path:
-    return home.cache / "suggestions" / f"{folder.name}-{run_id}-{which}.json"
+def _place(home: Home, folder: Path, run_id: str, what: Subject, which: str) -> Path:
+    columns = zlib.crc32("\n".join(what.inputs).encode())
+    return home.cache / "suggestions" / f"{folder.name}-{columns:08x}-{run_id}-{which}.json"
 
 
 def ask(home: Home, folder: Path, run: Run, what: Subject, which: str, rows: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -57,7 +59,7 @@ def ask(home: Home, folder: Path, run: Run, what: Subject, which: str, rows: Seq
         given = [asking.body(dict(zip(roles, what.texts(row), strict=False))) for row in some]
         answers |= dict(zip(some, asking.predict(url, {"inputs": given})["results"], strict=True))
         yield len(answers), len(wanted)
-    place = _place(home, folder, run.id, which)
+    place = _place(home, folder, run.id, what, which)
     place.parent.mkdir(parents=True, exist_ok=True)
     write_json(place, {str(row): said for row, said in answers.items()})
 

@@ -1,8 +1,10 @@
 """A file in, a table out, in every format."""
 
 import json
+import math
 
 import openpyxl
+import pyarrow as pa
 import pytest
 
 from ftui.core.errors import UserError
@@ -55,6 +57,14 @@ def test_numbers_of_a_workbook_stay_numbers_and_texts_no_formulas(tmp_path):
     assert sheet["B2"].data_type == "s"
     through(tmp_path / "a.xlsx", "csv", tmp_path / "out.csv")
     assert "1234567.25,=1+1x" in (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+
+
+def test_no_number_is_written_as_none(tmp_path):
+    """pandas writes NaN where there is no value; JSON has no such number."""
+    rows = pa.table({"text": ["a", "b"], "score": [1.5, math.nan]})
+    for format in ("jsonl", "csv"):
+        annotating.write(rows, tmp_path / "out", format)
+        assert "nan" not in (tmp_path / "out").read_text(encoding="utf-8").lower()
 
 
 def test_batches_and_progress(tmp_path):

@@ -51,6 +51,27 @@ def test_duplicates_are_told_by_text_and_label() -> None:
     assert left(clean(rows, "drop_duplicates")) == [("好", "pos"), ("好", "neg"), ("坏", "neg")]
 
 
+@pytest.mark.parametrize(
+    ("role", "said", "gone"),
+    [
+        ("number", [1.0, 5.0, 1.0], [2]),
+        ("labels", [["a", "b"], ["a"], ["b", "a"]], [2]),
+        ("spans", [[{"start": 0, "end": 2, "label": "X"}], [], [{"start": 0, "end": 2, "label": "X"}]], [2]),
+    ],
+)
+def test_duplicates_have_the_same_answer_whatever_it_is(role, said, gone) -> None:
+    rows = pa.table({"row": range(3), "text": ["这个东西真的很不错，推荐"] * 3, role: said})
+    assert cleaning.run(rows, build_steps([{"name": "drop_duplicates"}]))[0].dropped.tolist() == gone
+    if role != "spans":  # of texts that are nearly alike the places differ
+        assert cleaning.run(rows, build_steps([{"name": "drop_near_duplicates"}]))[0].dropped.tolist() == gone
+
+
+def test_pairs_with_another_worse_answer_are_no_duplicates() -> None:
+    talk = [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "你好！"}]
+    rows = pa.table({"row": range(3), "messages": [talk] * 3, "rejected": ["走开", "哼", "哼"]})
+    assert cleaning.run(rows, build_steps([{"name": "drop_duplicates"}]))[0].dropped.tolist() == [2]
+
+
 def test_near_duplicates_of_another_label_stay() -> None:
     text = "这家酒店的服务非常好，房间干净，早餐丰富，下次还会再来住"
     rows = [(text, "pos"), (text.replace("，", ","), "pos"), (text + "啊", "pos"), (text + "啊", "neg"), ("完全是另一句话，说的是别的事", "pos")]

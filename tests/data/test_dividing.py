@@ -1,5 +1,6 @@
 """Groups, dates and folds: disjoint, whole, reproducible, and nothing that belongs together on two sides."""
 
+import doctest
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ftui.core.errors import UserError
 from ftui.core.recipe import Data
-from ftui.data import splitting
+from ftui.data import preparing, splitting
 from ftui.data.preparing import Prepared, prepare
 
 ROWS = st.lists(st.tuples(st.sampled_from("aaaabbc"), st.integers(0, 12)), min_size=1, max_size=80)
@@ -39,6 +40,17 @@ def test_every_row_is_once_in_one_split_and_groups_stay_whole(way, rows, seed) -
     assert not sides["test"] & (sides["train"] | sides["validation"]) or (way == "random" and fewer)
     fewer = fewer or len(sides["train"] | sides["validation"]) < 3
     assert not sides["train"] & sides["validation"] or (way != "dates" and fewer)
+
+
+@pytest.mark.parametrize(("users", "each", "kinds"), [(10, 100, 3), (20, 50, 10), (5, 200, 2)])
+def test_few_groups_with_all_labels_in_each_keep_the_shares(users, each, kinds) -> None:
+    """People who write of everything: that most of a group's rows have one label says little there."""
+    rng = np.random.default_rng(1)
+    labels = [str(label) for label in rng.integers(0, kinds, users * each)]
+    made = splitting.split_rows(labels, users * each, 0.2, 0.1, 42, np.repeat(np.arange(users), each))
+    sizes = {name: len(rows) / len(labels) for name, rows in made.items()}
+    assert sizes["test"] == pytest.approx(0.2, abs=0.05) and sizes["train"] >= 0.6
+    assert {labels[row] for row in made["train"]} == set(labels)
 
 
 @settings(max_examples=40, deadline=None)
@@ -96,6 +108,14 @@ def test_by_group_and_by_date(run) -> None:
     assert (max(rows_of(dated, "train")), min(rows_of(dated, "test"))) == (143, 160)
     folds = [rows_of(run(content, folds=4, fold=fold), "test") for fold in (1, 2, 3, 4)]
     assert sorted(row for fold in folds for row in fold) == list(range(200))
+
+
+@pytest.mark.parametrize("written", ["{d:02}/{m:02}/2024", "{d}.{m}.2024", "{m:02}/{d:02}/2024", "2024-{m:02}-{d:02}", "2024/{m}/{d} 12:01"])
+def test_dates_are_read_in_the_order_of_their_column(run, written) -> None:
+    assert doctest.testmod(preparing).failed == 0
+    content = "text,label,when\n" + "".join(f"{distinct(i)},{'pn'[i % 2]},{written.format(m=1 + i // 28, d=1 + i % 28)}\n" for i in range(200))
+    dated = run(content, date_column="when")
+    assert (max(rows_of(dated, "train")), min(rows_of(dated, "test"))) == (143, 160)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ def prose(i: int) -> str:
         ({"when": lambda i: datetime.date(2024, 1, i % 9 + 1), "a": prose}, ("a", None)),
         ({"user_id": lambda i: i % 4, "评论时间": lambda i: f"2024年1月{i % 9 + 1}日", "评论": prose}, ("评论", None)),
         ({"用户": lambda i: f"user{i}", "用户说了啥": prose, "好不好": lambda i: i % 2}, ("用户说了啥", "好不好")),
+        ({"用户评论": prose, "用户情感": lambda i: "正负"[i % 2]}, ("用户评论", "用户情感")),
+        ({"Class Index": lambda i: str(i % 4 + 1), "Title": prose, "Description": lambda i: prose(i) * 2}, ("Description", "Class Index")),
+        ({"author_type": lambda i: ["bot", "human"][i % 2], "content": prose, "verdict": lambda i: ["ok", "ban"][i // 2 % 2]}, ("content", "verdict")),
         ({"first": prose, "then": lambda i: prose(i + 1)}, ("first", None)),
         ({"x": lambda i: i, "y1": lambda i: i / 7}, (None, None)),
         # nothing to learn from

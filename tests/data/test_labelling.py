@@ -111,6 +111,25 @@ def test_what_others_have_gone_on_from_is_not_taken_back(dataset) -> None:
     assert book.undo("me") is None and book.values() == {0: "坏"}
 
 
+def test_undoing_ones_own_correction_leaves_what_another_has_said(dataset) -> None:
+    book = labelling.Book(dataset.path, "label")
+    for by, value in (("me", "好"), ("other", "坏"), ("me", "一般")):
+        book.say(0, by, book.version(0), value=value)
+    assert book.undo("me") == 0 and book.values() == {0: "坏"}
+    assert book.undo("me") is None and book.values() == {0: "坏"}
+
+
+def test_half_a_line_takes_no_other_with_it(dataset) -> None:
+    """The disk was full, or the process was killed, while a label was written down."""
+    book = labelling.Book(dataset.path, "label")
+    book.say(0, "me", 0, value="好")
+    with book.path.open("ab") as file:
+        file.write(b'{"row": 1, "column": "la')
+    book.say(2, "me", 0, value="坏")
+    book.say(3, "me", 0, value="好")
+    assert book.values() == labelling.Book(dataset.path, "label").read().values() == {0: "好", 2: "坏", 3: "好"}
+
+
 def test_skipped_rows_come_last_and_back_leads_to_the_row_before(dataset) -> None:
     book = labelling.Book(dataset.path, "label")
     book.say(0, "me", 0, skipped=True)

@@ -1,5 +1,6 @@
 """The report finds what is known to be wrong with real files, and every kind of what can be wrong in a made-up one."""
 
+import doctest
 import random
 from pathlib import Path
 
@@ -103,6 +104,22 @@ def test_rows_that_are_in_two_files_are_told(load) -> None:
     other = made_up(load, [(CLEAN[0][0] + "！", "neg"), ("谁也没说过的话", "pos")])
     found = findings(made_up(load, CLEAN), own={"test": other})["leak_test"]
     assert found.rows.tolist() == [0]
+
+
+@pytest.mark.parametrize("labels", [("-1", "1"), ("C", "C++"), ("C++", "C#"), (">50K", "<=50K"), ("A+", "A-"), ("1.0", "10"), ("0.5", "5")])
+def test_labels_that_a_sign_tells_apart_are_no_twins(load, labels) -> None:
+    rows = [(text, labels[i % 2]) for i, (text, _) in enumerate(CLEAN)]
+    assert "label_twins" not in findings(made_up(load, rows))
+
+
+@pytest.mark.parametrize("labels", [("not_spam", "Not-Spam"), ("正面", " 正面。"), ("1", "01"), ("1", "1.0"), ("ｐｏｓ", "pos")])
+def test_labels_that_are_spelled_otherwise_are_twins(load, labels) -> None:
+    rows = [(text, labels[i % 2]) for i, (text, _) in enumerate(CLEAN)]
+    assert findings(made_up(load, rows))["label_twins"].count == 1
+
+
+def test_examples_in_docstrings() -> None:
+    assert doctest.testmod(report).failed == 0
 
 
 def test_nothing_to_tell_apart(load) -> None:

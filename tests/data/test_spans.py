@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftui.core.errors import UserError
-from ftui.data import forms, inspecting, intake, spans
+from ftui.data import conll, forms, inspecting, intake, spans
 
 
 def test_examples_in_the_docstrings():
@@ -138,6 +138,13 @@ def test_conll_of_characters_whose_bytes_are_white_space_elsewhere(tmp_path, enc
     path = tmp_path / "train.conll"
     path.write_text(CONLL.replace("你", "入").replace("好", "怠"), encoding=encoding)  # 0x85 and 0xA0 among their bytes
     assert intake.import_file(path, home).card()["format"] == "conll"
+
+
+def test_a_hash_sign_is_a_token_and_a_comment_is_none(tmp_path, home):
+    assert doctest.testmod(conll).failed == 0
+    path = tmp_path / "tweets.conll"
+    path.write_text("# text = # Berlin rocks\n# O\nBerlin B-LOC\nrocks O\n\n# newdoc\nok O\n", encoding="utf-8")
+    assert intake.import_file(path, home).table()["tokens"].to_pylist() == [["#", "Berlin", "rocks"], ["ok"]]
 
 
 def test_a_table_of_words_is_no_conll(tmp_path, home):

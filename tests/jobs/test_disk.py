@@ -76,6 +76,13 @@ def test_the_texts_of_a_student_are_in_use(home, runs):
     assert disk.removable(home)["unused_datasets"] == 0
 
 
+def test_what_was_labelled_by_hand_stays_and_a_spoilt_recipe_stops_nothing(home, runs):
+    runs[ev.STOPPED].recipe.write_text("")
+    assert disk.removable(home)["unused_datasets"] == 500
+    put(home.datasets / ("b" * 16) / "labels.jsonl", 10)
+    assert disk.removable(home)["unused_datasets"] == 0
+
+
 def test_an_upload_is_abandoned_only_after_a_while(home):
     file = put(home.datasets / ".half.123.ab" / "source.csv", 10)
     assert disk.removable(home)["leftovers"] == 0

@@ -10,7 +10,7 @@ import psutil
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core.home import Home
-from ftui.jobs import processes
+from ftui.jobs import processes, queue
 
 
 def test_a_clock_that_is_set_changes_nothing(monkeypatch):
@@ -49,3 +49,21 @@ def test_a_run_that_is_being_resumed_is_not_lost(tmp_path):
     assert jobs.state(job) == ev.LOST
     job.write_card({**old, "asked": time.time()})
     assert jobs.state(job) == ev.QUEUED
+
+
+def test_a_run_that_is_deleted_while_all_are_listed_stops_nothing(tmp_path):
+    run = Home(tmp_path).new_run()
+    run.recipe.write_text("task: text-classification")
+    run.new_job("train").events.symlink_to("gone")  # listed, and gone when it is asked for
+    assert jobs.summaries(run.home) == []
+
+
+def test_who_waits_keeps_waiting_when_the_entry_is_gone(tmp_path):
+    """Another host on the same disk removes it, for it sees no such process, as does this one once it bears another name."""
+    job = Home(tmp_path).new_run().new_job("train")
+    place = queue.enter(job)
+    place.waiting.write_text(place.waiting.read_text().replace(processes.identity(os.getpid())["host"], "elsewhere"))
+    assert queue.waiting(job.run.home) == [] and not place.waiting.exists()
+    assert place.take_slot() and queue.working(job.run.home)
+    place.leave()
+    assert list(job.run.home.queue.iterdir()) == []

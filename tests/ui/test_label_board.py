@@ -77,6 +77,18 @@ def test_two_people_at_once(home, lines) -> None:
     assert labelling.book(lines.path, "label").values() == {0: "坏"} and me.row == 2
 
 
+def test_a_key_that_comes_late_changes_no_row_that_is_done(home, lines) -> None:
+    """Two tabs of one person show the same row; so do two keys that are pressed before the next row is there."""
+    one, other = Person(home, lines), Person(home, lines)
+    assert (one.row, other.row) == (0, 0)
+    one.does("label", name="好")
+    other.does("label", name="坏")
+    assert other.row == 1 and "It was not saved" in other.board
+    assert labelling.book(lines.path, "label").values() == {0: "好"}
+    other.does("label", name="坏").does("back").does("label", name="好")  # now it is seen
+    assert labelling.book(lines.path, "label").values() == {0: "好", 1: "好"}
+
+
 def test_finishing_opens_a_version_that_knows_its_columns(home, lines) -> None:
     assert "Nothing has been labelled" in page.finish(*Person(home, lines).on)[1]
     me = Person(home, lines).does("label", name="好")
@@ -113,7 +125,7 @@ def test_letters_on_the_board_are_those_of_the_text() -> None:
 
 def test_the_most_uncertain_row_comes_first(home, lines, finished) -> None:
     said = {0: {"label": "好", "scores": {"好": 0.9, "坏": 0.1}}, 2: {"label": "坏", "scores": {"好": 0.45, "坏": 0.55}}}
-    place = suggesting._place(home, lines.path, finished.id, "unlabelled")
+    place = suggesting._place(home, lines.path, finished.id, page.subject_of(lines.path, reading(lines)), "unlabelled")
     place.parent.mkdir(parents=True)
     write_json(place, {str(row): answer for row, answer in said.items()})
     me = Person(home, lines, run=finished.id)
@@ -122,6 +134,18 @@ def test_the_most_uncertain_row_comes_first(home, lines, finished) -> None:
     assert me.row == 0
     me.does("label", name="好")
     assert me.row == 1 and "Take" not in me.board  # it was not asked about that one
+
+
+def test_what_a_run_thinks_of_one_column_is_not_said_of_another(home, tmp_path, finished) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text("title,body\n好消息,正文很长很长\n坏消息,正文也很长\n", encoding="utf-8")
+    dataset = intake.import_file(path, home)
+    texts = [readings.written(dataset.id, readings.Reading("text-classification", ("text", "label"), {"text": name})) for name in ("title", "body")]
+    place = suggesting._place(home, dataset.path, finished.id, page.subject_of(dataset.path, texts[0]), "unlabelled")
+    place.parent.mkdir(parents=True)
+    write_json(place, {"0": {"label": "好", "scores": {"好": 0.9, "坏": 0.1}}})
+    shown = [page.Desk(home, "en", dataset.path, text, "unlabelled", finished.id, "me").show(0) for text in texts]
+    assert "Take “好”" in shown[0] and "Take" not in shown[1]
 
 
 def test_runs_that_can_help_are_offered_and_a_damaged_one_hides_none(home, lines, finished) -> None:
@@ -178,7 +202,7 @@ def test_several_labels_are_added_and_taken_away(home, lines) -> None:
 
 def test_suggestions_of_several_labels_are_where_one_begins(home, lines, finished) -> None:
     said = {0: {"labels": ["好"], "scores": {"好": 0.9, "贵": 0.2}}, 2: {"labels": ["好", "贵"], "scores": {"好": 0.6, "贵": 0.55}}}
-    place = suggesting._place(home, lines.path, finished.id, "unlabelled")
+    place = suggesting._place(home, lines.path, finished.id, page.subject_of(lines.path, reading(lines)), "unlabelled")
     place.parent.mkdir(parents=True)
     write_json(place, {str(row): answer for row, answer in said.items()})
     me = Person(home, lines, task="multi-label-classification", run=finished.id)

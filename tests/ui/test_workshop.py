@@ -126,6 +126,11 @@ class TestSources:
         *_, (data_id, notice, _) = sources.add_files(home, "zh", [str(bad)])
         assert data_id == gr.skip() and "empty.csv" in notice and 'role="alert"' in notice
 
+    def test_what_nobody_has_foreseen_is_not_passed_over(self, home: Home, tmp_path):
+        """The upload was cleared away before it was read."""
+        with pytest.raises(FileNotFoundError):
+            list(sources.add_files(home, "en", [str(tmp_path / "gone.csv")]))
+
     def test_a_big_file_says_how_far_it_is(self, home: Home, tmp_path, monkeypatch):
         monkeypatch.setattr(sources, "TELL_ROWS", 10_000)
         path = tmp_path / "big.csv"
@@ -145,6 +150,17 @@ class TestSources:
         assert intake.open_dataset(Path(made.test_path)).card()["name"] == "评论_测试集.csv"
         plan = data_tab.show(home, "zh", data_id)[6]
         assert "leak_test" in workshop.inspect(home, "zh", data_id, READING, plan)[0]
+
+    def test_files_that_are_left_aside_are_told(self, home: Home, tmp_path):
+        paths = [tmp_path / name for name in ("reviews-2023.csv", "reviews-2024.csv", "test.csv")]
+        for i, path in enumerate(paths):
+            path.write_text(ROWS + f"{i},pos\n", encoding="utf-8")
+        *_, (data_id, notice, _) = sources.add_files(home, "en", [str(path) for path in paths])
+        assert intake.open_dataset(home.dataset(data_id)).card()["name"] == "reviews-2023.csv"
+        assert "Left aside: reviews-2024.csv." in notice and "Recognised by their names: test.csv." in notice
+        paths[2].write_bytes(paths[0].read_bytes())
+        *_, (_, notice, _) = sources.add_files(home, "zh", [str(paths[0]), str(paths[2])])
+        assert "未使用：test.csv" in notice
 
     def test_rows_can_be_pasted(self, home: Home):
         data_id, notice = sources.add_pasted(home, "en", "text\tlabel\ngood\tpos\nbad\tneg")
