@@ -2,6 +2,9 @@
 
 import doctest
 import json
+import re
+import string
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -78,10 +81,33 @@ def test_pieces():
         ([], "", (1.0, 1.0)),
         ([], "something", (0.0, 0.0)),
         (["北京大学"], "北京", (0.0, 2 / 3)),
+        (["1,000 U.S. dollars"], "$1000 US dollars", (1.0, 1.0)),
+        (["He doesn't"], "he does", (0.0, 0.5)),
+        (["+"], "-", (0.0, 0.0)),
+        (["＋", "-"], "-", (1.0, 1.0)),
     ],
 )
 def test_scores(references, answer, expected):
     assert answer_report.scores(references, answer) == pytest.approx(expected)
+
+
+def of_squad(reference: str, answer: str) -> tuple[float, float]:
+    """(exact match, F1) as SQuAD's evaluation script has it."""
+
+    def normal(text: str) -> str:
+        kept = "".join(c for c in text.lower() if c not in set(string.punctuation))
+        return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+    said, true = normal(answer).split(), normal(reference).split()
+    shared = sum((Counter(said) & Counter(true)).values())
+    precision, recall = shared / len(said), shared / len(true)
+    return float(normal(answer) == normal(reference)), 2 * precision * recall / (precision + recall) if shared else 0.0
+
+
+@pytest.mark.parametrize("answer", ["the St. Paul's-Church", "3,5 (approx.)", "an e-mail, in the U.K.", "Paul's church", "mail"])
+@pytest.mark.parametrize("reference", ["St Paul's Church", "approx. 3.5", "e-mail in UK"])
+def test_english_scores_are_those_of_squad(reference, answer):
+    assert answer_report.scores([reference], answer) == pytest.approx(of_squad(reference, answer))
 
 
 def test_report_by_length_and_without_answer():
