@@ -55,6 +55,14 @@ def test_what_is_encoded_comes_back(tokenizer, max_length):
     assert task.report(ROWS, found, [])["metrics"] == {"f1": 1.0, "exact_match": 1.0}
 
 
+def test_a_piece_that_stands_in_two_windows_is_no_less_sure(tokenizer):
+    rows = table(("谁设计的？", CONTEXT, ["居斯塔夫"]))
+    windows = task.encode(rows, tokenizer, 45, [])
+    assert sum(label != [0, 0] for label in windows["labels"]) > 1, "several windows hold it"
+    [said] = task.answers(rows, windows, sure(windows), [task.ANSWER])
+    assert said["answer"] == "居斯塔夫" and said["score"] > 0.99
+
+
 def test_an_answer_is_always_given_where_all_questions_have_one(tokenizer):
     windows = task.encode(ROWS, tokenizer, 200, [])
     assert task.answers(ROWS, windows, sure(windows), [task.ANSWER])[2]["answer"]
