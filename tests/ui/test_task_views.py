@@ -7,6 +7,7 @@ import pytest
 
 from ftui.core.home import write_json
 from ftui.tasks import answer_report, entity_report, regression_report, writing_report
+from ftui.ui import beside
 from ftui.ui.task_views import entities, evaluation, numbers, several, writing
 from tests.ui.conftest import make_run
 
@@ -63,6 +64,9 @@ def test_figures_say_on_how_many_rows_they_were_measured():
     row = {"reference": "abcd", "text": None, "loss": 4.0, "tokens": 2, "characters": 4}
     part = writing_report.build([{**row, "text": "abcd"}, row, row])
     tiles = evaluation.tiles(("rougeL", "perplexity"), part, "test", "en").split('class="tile')
+    before = {"name": "before_tuning", "split": "test", "rows": 3, "metrics": part["metrics"]}
+    table = beside.before({"baseline": before, "splits": {"test": part}}, "test", ("rougeL", "perplexity"), "en")
+    assert "on the same 3 rows" in table and "ROUGE-L · n = 1<" in table and "Perplexity<" in table
     assert "ROUGE-L" in tiles[1] and "test, 1 rows" in tiles[1] and "test, 3 rows" in tiles[2]
 
 
