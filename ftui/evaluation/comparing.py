@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,10 @@ def compare(first: Path, second: Path, split: str = "test", task: str = "text-cl
     """Two predictions.parquet on the rows that both have in this split: what `paired` says of them (`summed` where a row has
     not one label, `apart` where it has none), and `tested`, how many rows each has there. {"tested", "shared"} alone where
     fewer than half of the rows are shared: such a comparison would say more of the rows than of the models."""
-    one, two = _rows(first, split), _rows(second, split)
+    import pyarrow.parquet as pq
+
+    counted = all("characters" in pq.read_schema(path).names for path in (first, second))
+    one, two = (_rows(path, split, counted) for path in (first, second))
     shared = sorted(set(one) & set(two))
     tested = [len(one), len(two)]
     if 2 * len(shared) < min(tested) or not shared:
@@ -57,9 +61,10 @@ def _distance(true: float, said: float, _: float) -> tuple[float, float]:
     return (said - true) ** 2, 1
 
 
-def _nats(reference: str, said: str | None, nats: float) -> tuple[float, float]:
+def _nats(reference: str, said: str | None, told: tuple[float, int]) -> tuple[float, float]:
     """Of a text: parts of the loss per character, which does not depend on how a tokenizer cuts."""
-    return nats, max(len(reference), 1)
+    nats, characters = told
+    return nats, max(characters, 1e-9)
 
 
 ERRORS: dict[str, tuple[str, Callable, Callable]] = {
@@ -167,11 +172,17 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
 
 
-def _rows(path: Path, split: str) -> dict[tuple[int, str, str], tuple[str, float]]:
-    """{(number, text, true label): (prediction, F1, margin or nats of the row where it has them)} of one split."""
+def _rows(path: Path, split: str, counted: bool) -> dict[tuple[int, str, str], tuple[Any, Any]]:
+    """{(number, text, true label): (prediction, F1 or margin of the row, or its nats and for how many characters they are, where
+    it has them)} of one split. Where these are not `counted` (files of older versions) the reference's stand for them."""
     import pyarrow.parquet as pq
 
-    columns = ["split", "row", "text", "label", "prediction"]
-    more = next((name for name in ("f1", "margin", "nats") if name in pq.read_schema(path).names), None)
-    table = pq.read_table(path, columns=[*columns, more] if more else columns).to_pylist()
-    return {(r["row"], r["text"], r["label"]): (r["prediction"], r[more] if more else 0.0) for r in table if r["split"] == split}
+    names = pq.read_schema(path).names
+    more = next((name for name in ("f1", "margin", "nats") if name in names), None)
+    columns = ["split", "row", "text", "label", "prediction", *([more] if more else []), *(["characters"] if counted else [])]
+
+    def besides(row: dict) -> Any:
+        return (row["nats"], row["characters"] if counted else len(row["label"])) if more == "nats" else row[more] if more else 0.0
+
+    table = pq.read_table(path, columns=columns).to_pylist()
+    return {(r["row"], r["text"], r["label"]): (r["prediction"], besides(r)) for r in table if r["split"] == split}

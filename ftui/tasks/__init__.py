@@ -82,6 +82,7 @@ TASKS = {
 
 
 LOWER = ("loss", "perplexity", "perplexity_character", "rmse", "mae")  # metrics of which less is better
+WRITTEN = ("rouge1", "rouge2", "rougeL", "bleu", "chrf")  # metrics of what a model writes, on the rows that are written out
 
 
 def get(name: str) -> ModuleType:

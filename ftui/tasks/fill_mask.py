@@ -48,7 +48,7 @@ def labels(splits: dict[str, pa.Table]) -> list[str]:
 
 def encode(table: pa.Table, tokenizer: Any, max_length: int, labels: list[str] | None, settings: Language) -> datasets.Dataset:
     """input_ids with a share of the tokens hidden, attention_mask, labels: the hidden tokens, else IGNORED; of each window
-    its `row`. A long text has several windows. The same text always has the same gaps; the collator for learning draws
+    its `row`. A long text has several windows. The same rows always have the same gaps; the collator for learning draws
     others each time."""
     import datasets
     import numpy as np

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -23,18 +22,31 @@ def score(train: pa.Table, test: pa.Table) -> dict:
     known: dict[str, str] = {}
     for (name, label), _ in seen.most_common(MOST):
         known.setdefault(name, label)
-    names = sorted(known, key=len, reverse=True)
-    pattern = re.compile("|".join(map(_whole, names)) or r"(?!)")
-    found = [
-        [{"start": m.start(), "end": m.end(), "label": known[m.group()]} for m in pattern.finditer(text)]
-        for text in test["text"].to_pylist()
-    ]
+    lengths: dict[str, set[int]] = {}  # of the names that begin with a character
+    for name in known:
+        lengths.setdefault(name[0], set()).add(len(name))
+    longest = {first: sorted(those, reverse=True) for first, those in lengths.items()}
+    found = [_found(text, known, longest) for text in test["text"].to_pylist()]
     metrics = entity_report.build(test["spans"].to_pylist(), found)["metrics"]
     return {"name": "gazetteer", "rows": train.num_rows, "metrics": metrics}
 
 
-def _whole(name: str) -> str:
+def _found(text: str, known: dict[str, str], lengths: dict[str, list[int]]) -> list[dict]:
+    """The names in a text from left to right, of those that begin at a place the longest."""
+    found, at = [], 0
+    while at < len(text):
+        ends = (at + length for length in lengths.get(text[at], ()) if at + length <= len(text))
+        end = next((end for end in ends if text[at:end] in known and _whole(text, at, end)), None)
+        if end:
+            found.append({"start": at, "end": end, "label": known[text[at:end]]})
+        at = end or at + 1
+    return found
+
+
+def _whole(text: str, start: int, end: int) -> bool:
     """Words of letters that are written with blanks between are found as whole words only."""
-    before = r"(?<![A-Za-z0-9])" if name[0].isascii() and name[0].isalnum() else ""
-    after = r"(?![A-Za-z0-9])" if name[-1].isascii() and name[-1].isalnum() else ""
-    return before + re.escape(name) + after
+
+    def letters(place: int) -> bool:
+        return text[place : place + 1].isascii() and text[place : place + 1].isalnum()
+
+    return not (start and letters(start - 1) and letters(start)) and not (letters(end - 1) and letters(end))

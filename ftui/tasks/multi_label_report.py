@@ -12,15 +12,14 @@ THRESHOLDS = np.round(np.arange(0.05, 0.951, 0.05), 2)
 def metrics(scores: np.ndarray, references: np.ndarray, threshold: float) -> dict[str, float]:
     """f1_micro, f1_macro, map (the mean of the labels' average precisions; labels that no row has are left out) and
     subset_accuracy (all labels of a row right) of (N, L) probabilities and (N, L) booleans. Source: sklearn.metrics."""
-    from sklearn.metrics import accuracy_score, average_precision_score, f1_score
+    from sklearn.metrics import accuracy_score, average_precision_score
 
     said = scores >= threshold
     there = np.flatnonzero(references.any(0))
     precisions = [average_precision_score(references[:, i], scores[:, i]) for i in there]
-    f1 = {name: float(f1_score(references, said, average=name, zero_division=0)) for name in ("micro", "macro")}
     return {
-        "f1_micro": f1["micro"],
-        "f1_macro": f1["macro"],
+        "f1_micro": _micro(said, references)["f1"],
+        "f1_macro": float(_each(said, references)[2].mean()),
         "map": float(np.mean(precisions)) if len(precisions) else 0.0,
         "subset_accuracy": float(accuracy_score(references, said)),
     }
@@ -42,16 +41,15 @@ def best_threshold(scores: np.ndarray, references: np.ndarray, otherwise: float)
 def build(scores: np.ndarray, references: np.ndarray, labels: list[str], threshold: float) -> dict:
     """(N, L) probabilities and (N, L) booleans give metrics with intervals, a table of labels, and what other thresholds
     would give."""
-    from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+    from sklearn.metrics import average_precision_score
 
     said = scores >= threshold
-    per_class = precision_recall_fscore_support(references, said, average=None, labels=np.arange(len(labels)), zero_division=0)
     rows = [
         {
             "label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n),
             "ap": float(average_precision_score(references[:, i], scores[:, i])) if n else None,
         }
-        for i, (label, p, r, f, n) in enumerate(zip(labels, *per_class, strict=True))
+        for i, (label, p, r, f, n) in enumerate(zip(labels, *_each(said, references), strict=True))
     ]  # fmt: skip
     found = metrics(scores, references, threshold)
     sure = np.where(references, scores, 1 - scores)
@@ -63,6 +61,15 @@ def build(scores: np.ndarray, references: np.ndarray, labels: list[str], thresho
         "threshold": threshold,
         "thresholds": [{"threshold": float(t), **_micro(scores >= t, references)} for t in THRESHOLDS],
     }
+
+
+def _each(said: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """(4, L) precision, recall, F1 and support of each label. scikit-learn takes a single column for a choice between no and
+    yes, and scores both: so a column that is always empty stands beside them."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    both = (np.pad(side, ((0, 0), (0, 1))) for side in (references, said))
+    return np.array(precision_recall_fscore_support(*both, average=None, zero_division=0))[:, :-1]
 
 
 def _micro(said: np.ndarray, references: np.ndarray) -> dict[str, float]:

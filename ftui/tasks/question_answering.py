@@ -133,7 +133,7 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
     import numpy as np
     from scipy.special import softmax
 
-    candidates: list[list[tuple[float, int, int]]] = [[] for _ in range(table.num_rows)]
+    candidates: list[dict[tuple[int, int], float]] = [{} for _ in range(table.num_rows)]  # a piece that two windows share is one
     nothing = [np.inf] * table.num_rows
     for row, offsets, (starts, ends) in zip(windows["row"], windows["offsets"], outputs, strict=True):
         nothing[row] = min(nothing[row], float(starts[0] + ends[0]))
@@ -142,15 +142,15 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
         for first in np.argsort(-starts)[:BEST]:
             for last in np.argsort(-ends)[:BEST]:
                 if first <= last < first + LONGEST and there[first] and there[last]:
-                    candidates[row].append((float(starts[first] + ends[last]), offsets[first][0], offsets[last][1]))
+                    place = offsets[first][0], offsets[last][1]
+                    candidates[row][place] = max(candidates[row].get(place, -np.inf), float(starts[first] + ends[last]))
     found = []
     for context, mine, none in zip(table["context"].to_pylist(), candidates, nothing, strict=True):
         if NONE in labels or not mine:
-            mine = [*mine, (none if np.isfinite(none) else 0.0, 0, 0)]
-        scores = softmax([value for value, _, _ in mine])
-        best = int(np.argmax(scores))
-        _, start, end = mine[best]
-        found.append({"answer": context[start:end], "start": start, "end": end, "score": float(scores[best])})
+            mine[0, 0] = none if np.isfinite(none) else 0.0
+        start, end = max(mine, key=mine.__getitem__)
+        score = softmax(list(mine.values())).max()
+        found.append({"answer": context[start:end], "start": start, "end": end, "score": float(score)})
     return found
 
 

@@ -37,7 +37,7 @@ def build(said: np.ndarray, true: np.ndarray, deviation: float) -> dict:
         "rows": len(true),
         "metrics": {**found, "loss": float((found["rmse"] / deviation) ** 2)},
         "interval": _interval(said, true),
-        "points": {"true": true[shown].round(6).tolist(), "predicted": said[shown].round(6).tolist()},
+        "points": {name: [float(f"{value:.6g}") for value in of[shown]] for name, of in (("true", true), ("predicted", said))},
         "errors": {"edges": edges.tolist(), "counts": np.histogram(said - true, edges)[0].tolist()},
     }
 

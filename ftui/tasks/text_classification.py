@@ -106,7 +106,7 @@ def answers(table: pa.Table, windows: datasets.Dataset, outputs: list[np.ndarray
     from scipy.special import softmax
 
     results = []
-    for row in softmax(np.stack(outputs).astype("float64"), axis=-1):
+    for row in softmax(np.stack(outputs).astype("float64"), axis=-1) if outputs else []:
         order = row.argsort()[::-1]
         results.append({"label": labels[order[0]], "scores": {labels[i]: float(row[i]) for i in order}})
     return results

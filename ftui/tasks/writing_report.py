@@ -90,7 +90,8 @@ def by_length(written: list[dict]) -> list[dict]:
 
 def predictions(table: pa.Table, found: list[dict]) -> dict[str, list]:
     """Columns of predictions.parquet: prediction and rougeL are null where nothing was written; confidence is that of
-    the reference's tokens (the geometric mean), nats the loss of the whole reference, loss that of a token."""
+    the reference's tokens (the geometric mean), nats the loss of all that was to be predicted, characters how long that is,
+    loss that of a token."""
     from ftui.tasks.metrics import rouge
 
     scores = [None if row["text"] is None else rouge(row["reference"], row["text"])["rougeL"] for row in found]
@@ -103,5 +104,6 @@ def predictions(table: pa.Table, found: list[dict]) -> dict[str, list]:
         "confidence": [math.exp(-loss) for loss in losses],
         "loss": losses,
         "nats": [row["loss"] for row in found],
+        "characters": [row["characters"] for row in found],
         "rougeL": scores,
     }

@@ -64,9 +64,9 @@ def assemble(context: Context, recipe: Recipe) -> bool:
 
 
 def _waited_for(member: Run, context: Context) -> bool:
-    """Whether the member has its model; waits while it works. Raises UserError where it never will."""
+    """Whether the member has its model and its report; waits while it works. Raises UserError where it never will."""
     told = False
-    while not (member.model / "ftui.json").exists():
+    while not member.report.exists():  # written when the model is there and scored
         job = member.training()
         last = ev.last(ev.read(job.events)[0], "state") if job else None
         state = last["state"] if last else ev.QUEUED

@@ -57,14 +57,15 @@ def before(report: dict, split: str, metrics: Sequence[str], lang: str) -> str:
     told = report.get("baseline")
     if not told or told["split"] != split or told["name"] != "before_tuning":
         return ""
-    after = report["splits"][split]["metrics"]
-    rows = []
+    part = report["splits"][split]
+    after, written, rows = part["metrics"], part.get("written", part["rows"]), []
     for name in (name for name in metrics if name in told["metrics"] and name in after):
         old, new = told["metrics"][name], after[name]
         better = new < old if name in tasks.LOWER else new > old
         share = f"{(new - old) / old:+.0%}".replace("-", "−") if old and new != old else "–"
         mark = "" if new == old else "right" if better else "wrong"
-        rows.append([escape(charts.metric_name(name, lang)), pieces.number(old), f"<b>{pieces.number(new)}</b>", f'<span class="truth {mark}">{share}</span>'])
+        on = f" · n = {written:,}" if name in tasks.WRITTEN and written < part["rows"] else ""
+        rows.append([escape(charts.metric_name(name, lang)) + on, pieces.number(old), f"<b>{pieces.number(new)}</b>", f'<span class="truth {mark}">{share}</span>'])
     heads = ["", *(languages.text(key, lang) for key in ("before_head", "after_head", "change_head"))]
     title, note = languages.text("before_title", lang), languages.text("before_note", lang, n=told["rows"])
     return f'<div class="ft chart-box"><div class="h">{title}</div><div class="sub">{note}</div>{pieces.table(heads, rows, numeric=(1, 2, 3))}</div>'

@@ -359,6 +359,12 @@ def _bare(name: str) -> str:
     return name.removeprefix("validation_").removeprefix("test_")
 
 
+def nothing(words: str) -> go.Figure:
+    """What stands in the place of a chart that would be empty."""
+    note = {"text": escape(words), "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"color": style.SUBDUED}}
+    return blank(height=90, xaxis={"visible": False}, yaxis={"visible": False}, annotations=[note])
+
+
 def blank(**layout: object) -> go.Figure:
     import plotly.graph_objects as go
 

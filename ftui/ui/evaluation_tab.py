@@ -7,7 +7,7 @@ import gradio as gr
 from ftui import jobs
 from ftui.core import events as ev
 from ftui.core import languages
-from ftui.core.home import Home
+from ftui.core.home import Home, Run
 from ftui.ui import beside, charts, glossary, pieces, race
 from ftui.ui.page import LATEST, QUIET, Page, View, find_run, go_to, html
 from ftui.ui.task_views import classes, evaluation
@@ -20,8 +20,7 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
     report, view = evaluation.report(home, run_id)
     if view is None:
         run = find_run(home, run_id)
-        waiting = "evaluation_empty" if run is None else "evaluation_search" if jobs.summary(run)["search"] else "evaluation_wait"
-        message = pieces.empty("◎", languages.text(waiting + "_title", lang), languages.text(waiting + "_text", lang))
+        message = pieces.empty("◎", *(languages.text(f"{_waiting(run)}_{part}", lang) for part in ("title", "text")))
         return gr.HTML(message, visible=True), gr.Column(visible=False), gr.Row(visible=False), *([gr.skip()] * 6)
     split = evaluation.split_of(report, split)
     part = report["splits"][split]
@@ -37,6 +36,15 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
         caption(report, split, view, lang),
         beside.simple(report, split, lang) if view.LABELLED else beside.before(report, split, view.METRICS, lang),
     )
+
+
+def _waiting(run: Run | None) -> str:
+    """The key of what is said where there is nothing to show."""
+    if run is None:
+        return "evaluation_empty"
+    if jobs.summary(run)["search"]:
+        return "evaluation_search"
+    return "evaluation_unsplit" if run.report.exists() else "evaluation_wait"
 
 
 def caption(report: dict, split: str, view, lang: str) -> str:

@@ -42,8 +42,8 @@ def _grid(counts: Sequence[Sequence[int]], labels: Sequence[str], lang: str) -> 
 def _cell(i: int, j: int, n: int, share: float, labels: Sequence[str], lang: str) -> str:
     words = languages.text("cell_of", lang, true=_plain(labels[i]), predicted=_plain(labels[j]), n=n, share=f"{share:.1%}")
     text = f"<b>{n:,}</b>" if n else '<span class="zero">·</span>'
-    if len(labels) > WITH_COUNTS and not (n and i != j):
-        text = "" if i != j else text
+    if len(labels) > WITH_COUNTS and not n and i != j:
+        text = ""
     if n and len(labels) <= 6:
         text += f"<small>{share:.0%}</small>"
     kind = "right" if i == j else "wrong"

@@ -125,8 +125,13 @@ def probabilities(scores: dict[str, float], limit: int = 12) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A score or loss as people read it."""
-    return f"{value:,.{digits}f}"
+    """A score or loss as people read it; one that would be all noughts, or as long as a line, by its first figures.
+
+    >>> number(0.5), number(1234.5678), number(0.00042), number(0.0), number(2.5e30)
+    ('0.500', '1,234.568', '0.00042', '0.000', '2.5e+30')
+    """
+    plain = not value or 10**-digits <= abs(value) < 1e9
+    return f"{value:,.{digits}f}" if plain else f"{value:.2g}"
 
 
 def size(bytes: int) -> str:

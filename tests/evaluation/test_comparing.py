@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from ftui.evaluation import comparing
-from ftui.tasks import classification_report, resampling, tfidf
+from ftui.tasks import classification_report, resampling, tfidf, writing_report
 from ftui.ui import beside
 from tests.conftest import reviews
 
@@ -86,6 +86,24 @@ def test_two_preference_runs_by_how_many_pairs_are_the_right_way_round(tmp_path)
     assert told["difference"] == pytest.approx(paths[3] - paths[1]) and not told["chance"] and not told["lower"]
     assert told["only_second"] - told["only_first"] == round(200 * told["difference"])
     assert "Reward accuracy" in beside.runs(told, "en")
+
+
+def test_runs_that_write_are_compared_by_the_figures_of_their_reports(tmp_path):
+    """Of conversations of three turns the reference is the last answer, the loss that of all three."""
+    rng = np.random.default_rng(3)
+    reported, paths = [], []
+    for name, hard in (("one", 1.0), ("two", 1.3)):
+        each = {"characters": 90, "tokens": 40, "asked": "?", "reference": "c" * 30, "text": None}
+        found = [{**each, "loss": hard * loss} for loss in rng.uniform(90, 110, 60)]
+        reported.append(writing_report.build(found)["metrics"]["perplexity_character"])
+        table = pa.table({"split": ["test"] * 60, **writing_report.predictions(pa.table({"row": range(60)}), found)})
+        paths.append(tmp_path / name)
+        pq.write_table(table, paths[-1])
+    told = comparing.compare(*paths, task="text-generation")
+    assert told["metrics"] == {"perplexity_character": pytest.approx(reported)}
+    pq.write_table(table.drop_columns("characters"), paths[-1])
+    one, two = comparing.compare(*paths, task="text-generation")["metrics"]["perplexity_character"]
+    assert np.log(two) == pytest.approx(1.3 * np.log(one), rel=0.02), "beside a file of an older version both are counted alike"
 
 
 def test_the_interval_holds_the_value_and_is_that_of_drawing_rows(three):

@@ -2,6 +2,9 @@
 
 import doctest
 import json
+import re
+import string
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -52,6 +55,14 @@ def test_what_is_encoded_comes_back(tokenizer, max_length):
     assert task.report(ROWS, found, [])["metrics"] == {"f1": 1.0, "exact_match": 1.0}
 
 
+def test_a_piece_that_stands_in_two_windows_is_no_less_sure(tokenizer):
+    rows = table(("谁设计的？", CONTEXT, ["居斯塔夫"]))
+    windows = task.encode(rows, tokenizer, 45, [])
+    assert sum(label != [0, 0] for label in windows["labels"]) > 1, "several windows hold it"
+    [said] = task.answers(rows, windows, sure(windows), [task.ANSWER])
+    assert said["answer"] == "居斯塔夫" and said["score"] > 0.99
+
+
 def test_an_answer_is_always_given_where_all_questions_have_one(tokenizer):
     windows = task.encode(ROWS, tokenizer, 200, [])
     assert task.answers(ROWS, windows, sure(windows), [task.ANSWER])[2]["answer"]
@@ -78,10 +89,33 @@ def test_pieces():
         ([], "", (1.0, 1.0)),
         ([], "something", (0.0, 0.0)),
         (["北京大学"], "北京", (0.0, 2 / 3)),
+        (["1,000 U.S. dollars"], "$1000 US dollars", (1.0, 1.0)),
+        (["He doesn't"], "he does", (0.0, 0.5)),
+        (["+"], "-", (0.0, 0.0)),
+        (["＋", "-"], "-", (1.0, 1.0)),
     ],
 )
 def test_scores(references, answer, expected):
     assert answer_report.scores(references, answer) == pytest.approx(expected)
+
+
+def of_squad(reference: str, answer: str) -> tuple[float, float]:
+    """(exact match, F1) as SQuAD's evaluation script has it."""
+
+    def normal(text: str) -> str:
+        kept = "".join(c for c in text.lower() if c not in set(string.punctuation))
+        return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
+
+    said, true = normal(answer).split(), normal(reference).split()
+    shared = sum((Counter(said) & Counter(true)).values())
+    precision, recall = shared / len(said), shared / len(true)
+    return float(normal(answer) == normal(reference)), 2 * precision * recall / (precision + recall) if shared else 0.0
+
+
+@pytest.mark.parametrize("answer", ["the St. Paul's-Church", "3,5 (approx.)", "an e-mail, in the U.K.", "Paul's church", "mail"])
+@pytest.mark.parametrize("reference", ["St Paul's Church", "approx. 3.5", "e-mail in UK"])
+def test_english_scores_are_those_of_squad(reference, answer):
+    assert answer_report.scores([reference], answer) == pytest.approx(of_squad(reference, answer))
 
 
 def test_report_by_length_and_without_answer():

@@ -31,6 +31,19 @@ def test_metrics_of_several_labels_are_those_of_scikit_learn(marked):
     assert found["subset_accuracy"] == pytest.approx((said == references).all(1).mean())
 
 
+def test_one_label_alone_is_scored_as_what_applies_not_as_a_choice_of_two():
+    """20 rows of which 4 have it; 2 of them are found, and one more is said."""
+    there = np.arange(20) < 4
+    said = np.isin(np.arange(20), [0, 1, 9])
+    report = multi_label_report.build(np.where(said, 0.9, 0.1)[:, None], there[:, None], ["toxic"], 0.5)
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(there, said, average="binary")
+    assert report["metrics"]["f1_micro"] == report["metrics"]["f1_macro"] == pytest.approx(f1) == pytest.approx(4 / 7)
+    [label] = report["per_class"]
+    assert (label["precision"], label["recall"], label["f1"], label["support"]) == (pytest.approx(precision), recall, pytest.approx(f1), 4)
+    low, high = report["interval"]["f1_micro"]
+    assert low <= f1 <= high
+
+
 def test_the_best_threshold_is_the_best_of_all_there_are(marked):
     logits, references = marked
     scores = expit(logits - 3).round(2)  # rare labels, and many that are equally probable

@@ -1,5 +1,7 @@
 """Entities: what is encoded, decoded and scored, against cases worked by hand and against seqeval."""
 
+import time
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -123,6 +125,22 @@ def test_the_baseline_finds_what_it_has_seen():
     test = table(("李强和王小明。", [(0, 2, "PER"), (3, 6, "PER")]), ("北京, Zurich", [(0, 2, "LOC"), (4, 10, "LOC")]))
     found = gazetteer.score(ROWS, test)
     assert found["metrics"] == {"precision": 1.0, "recall": 0.75, "f1": pytest.approx(6 / 7)}
+
+
+def test_the_baseline_has_no_trouble_with_as_many_names_as_a_large_file_has():
+    """Its time hardly depends on how many names there are: with forty times as many it took thirty times as long."""
+    rng = np.random.default_rng(0)
+    words = ["".join(row) for row in rng.choice(list("abcdefgh"), (18_000, 8))]
+    text = " ".join([words[0], *words[-2000:]])  # nearly all of it are no names
+
+    def seconds(names: list[str]) -> float:
+        train = table(*((name, [(0, len(name), "X")]) for name in names))
+        began = time.process_time()
+        assert gazetteer.score(train, table((text, [(0, 8, "X")])))["metrics"]["recall"] == 1.0
+        return time.process_time() - began
+
+    few = seconds(words[:400])
+    assert seconds(words[:16_000]) < 10 * few + 1
 
 
 def test_rows_without_entities_are_refused():

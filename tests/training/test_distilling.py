@@ -102,6 +102,14 @@ def test_every_setting_changes_the_result(student_here, tmp_path):
     assert not torch.allclose(done.weights()["classifier.weight"], plain, atol=1e-6)
 
 
+def test_texts_that_all_are_test_rows_teach_nothing_and_break_nothing(student_here, teacher, tmp_path):
+    tested = pq.read_table(teacher.predictions)["text"].to_pylist()
+    path = write_csv(tmp_path / "more.csv", [(text, "") for text in tested])
+    done = student_here(unlabelled_path=str(path), training={"max_steps": 3})
+    assert done.logged("unlabelled_leaked") == [{"rows": len(tested)}] and done.logged("unlabelled") == [{"rows": 0}]
+    assert done.finished
+
+
 def test_the_teacher_is_asked_once_and_a_stopped_student_goes_on(student_here, train_here):
     stopped = student_here(stop_at=3)
     assert not stopped.finished

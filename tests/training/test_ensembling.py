@@ -77,6 +77,15 @@ def test_a_member_that_will_never_come_is_named(train_here):
     assert caught.value.params == {"run": stopped.run.id, "state": languages.state("stopped")}
 
 
+def test_a_member_whose_evaluation_failed_is_named_before_anything_is_joined(train_here):
+    members = [train_here(max_steps=2, seed=seed).run for seed in (1, 2)]
+    members[1].report.unlink()
+    ev.Writer(members[1].training().events, 1).state(ev.FAILED)
+    with pytest.raises(UserError) as caught:
+        train_here(sections={"ensemble": {"members": [run.id for run in members]}})
+    assert caught.value.params == {"run": members[1].id, "state": "failed"}
+
+
 def test_one_click_queues_further_seeds_and_the_ensemble_behind_them(trained, monkeypatch):
     """No place in the queue: what is started waits, and is taken back."""
     from ftui import jobs

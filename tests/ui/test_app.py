@@ -51,6 +51,13 @@ def test_ids_of_elements_are_unique_and_every_tab_has_one(page):
     assert {"tab-data", "tab-tune", "tab-log", "tab-evaluation", "tab-playground", "tab-export"} <= set(ids)
 
 
+def test_an_evaluation_of_one_label_alone_has_no_empty_cards(page):
+    """Its rows have no curves: what stands in their place is written in the page."""
+    curves = [b for b in page.blocks.values() if getattr(b, "elem_id", None) in ("chart-roc", "chart-pr")]
+    words = {languages.text("nothing_counted", lang) for lang in languages.LANGUAGES}
+    assert len(curves) == 2 and all(any(f">{said}</div>" in curve.html_template for said in words) for curve in curves)
+
+
 def test_one_slow_visitor_does_not_hold_up_others(page):
     assert {f.concurrency_limit for f in page.fns.values() if f.queue and f.fn} == {None}
 

@@ -1,5 +1,7 @@
 """Pieces of pages: whatever users bring is escaped."""
 
+import doctest
+
 import pytest
 
 from ftui.core.errors import UserError
@@ -48,6 +50,10 @@ def test_a_split_bar_says_numbers_and_shares():
 )
 def test_time_spans(seconds, en, zh):
     assert (pieces.duration(seconds, "en"), pieces.duration(seconds, "zh")) == (en, zh)
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(pieces).failed == 0
 
 
 @pytest.mark.parametrize(

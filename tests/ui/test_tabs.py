@@ -172,6 +172,13 @@ class TestEvaluation:
         assert "12 of 60" in figures[6]
         assert not evaluation.show(home, "en", finished.id, None)[0].visible
 
+    def test_a_run_that_kept_no_rows_for_it_is_not_waited_for(self, home: Home, finished):
+        write_json(finished.report, {"version": 1, "task": "text-classification", "labels": ["a", "b"], "best": {}, "splits": {}})
+        message, view, *_ = evaluation_tab.show(home, "en", finished.id, "test")
+        assert "learned from all rows" in message.value and not view.visible
+        finished.report.unlink()
+        assert "no results yet" in evaluation_tab.show(home, "en", finished.id, "test")[0].value
+
     def test_the_other_split(self, home: Home, finished):
         assert "验证集，30 行" in evaluation_tab.show(home, "zh", finished.id, "validation")[6]
 

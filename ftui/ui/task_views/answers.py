@@ -67,12 +67,12 @@ def by_length(groups: Sequence[dict], lang: str) -> go.Figure | None:
     return figure
 
 
-def no_answer(counts: dict[str, int], lang: str) -> go.Figure | None:
+def no_answer(counts: dict[str, int], lang: str) -> go.Figure:
     """Questions without an answer, where there are any: how many were left unanswered, rightly and wrongly."""
     import plotly.graph_objects as go
 
     if not counts["questions"] and not counts["silent_though_answerable"]:
-        return None
+        return charts.nothing(languages.text("task_parts_none", lang))
     values = [counts["right"], counts["questions"] - counts["right"], counts["silent_though_answerable"]]
     names = [languages.text("no_answer_" + key, lang) for key in ("right", "missed", "silent")]
     figure = charts.blank(height=160, yaxis={"autorange": "reversed"}, xaxis={"title": {"text": languages.text("axis_questions", lang)}})

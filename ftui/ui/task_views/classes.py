@@ -137,7 +137,7 @@ def _from_the_first(home: Home, lang: str, *asked) -> tuple:
 def _column(page: Page, name: str) -> gr.HTML:
     t = page.t
     with gr.Column(min_width=300, elem_classes=["decision", "inset"]):
-        made = chart(t("chart_" + name), t(f"chart_{name}_note"), elem_id="chart-" + name)
+        made = chart(t("chart_" + name), t(f"chart_{name}_note"), t("nothing_counted"), elem_id="chart-" + name)
         if name in glossary.ENTRIES:
             glossary.place(name, page.lang)
         return made

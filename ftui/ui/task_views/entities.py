@@ -90,18 +90,25 @@ def errors(counts: dict[str, int], lang: str) -> go.Figure | None:
 
 
 def by_label(rows: Sequence[dict], lang: str) -> go.Figure | None:
-    """F1 of each label, the frequent ones first."""
+    """F1 of each label, the frequent ones first; beyond MOST_BARS the axis says that there are others. Bars stand at numbers, for
+    labels may begin alike or look like numbers themselves."""
     import plotly.graph_objects as go
 
     if not rows:
         return None
     shown = list(rows)[: charts.MOST_BARS]
-    figure = charts.blank(height=60 + 26 * len(shown), yaxis={"autorange": "reversed"}, xaxis={"range": [0, 1.18], "title": {"text": "F1"}})
+    of = languages.text("axis_f1_of_most", lang, n=len(shown), all=len(rows)) if len(rows) > len(shown) else charts.metric_name("f1", lang)
+    places, names = list(range(len(shown))), [charts.short(row["label"]) for row in shown]
+    figure = charts.blank(
+        height=60 + 26 * len(shown), xaxis={"range": [0, 1.18], "title": {"text": of}},
+        yaxis={"autorange": "reversed", "tickvals": places, "ticktext": names},
+    )  # fmt: skip
     figure.add_trace(
         go.Bar(
-            x=[row["f1"] for row in shown], y=[charts.short(row["label"]) for row in shown], orientation="h",
-            marker={"color": style.TUNED}, text=[f"{row['f1']:.3f}" for row in shown], textposition="outside", cliponaxis=False,
-            customdata=[row["support"] for row in shown], hovertemplate="%{y}: %{x:.3f} · n = %{customdata}<extra></extra>",
+            x=[row["f1"] for row in shown], y=places, orientation="h", marker={"color": style.TUNED},
+            text=[f"{row['f1']:.3f}" for row in shown], textposition="outside", cliponaxis=False,
+            customdata=[(charts.short(row["label"], 80), row["support"]) for row in shown],
+            hovertemplate="%{customdata[0]}: %{x:.3f} · n = %{customdata[1]}<extra></extra>",
         )
     )  # fmt: skip
     return figure

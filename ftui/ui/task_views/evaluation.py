@@ -9,6 +9,7 @@ from types import ModuleType
 
 import gradio as gr
 
+from ftui import tasks
 from ftui.core import events as ev
 from ftui.core import languages
 from ftui.core.home import Home, Run
@@ -41,11 +42,12 @@ def show(home: Home, lang: str, run_id: str, split: str | None) -> tuple:
     if view is None or view.LABELLED:
         return gr.Column(visible=False), *([gr.skip()] * 7)
     split = split_of(content, split)
-    figures = view.figures(content["splits"][split], content["labels"], lang)
-    names = view.charts_of(content["splits"][split]) if hasattr(view, "charts_of") else view.CHARTS
+    part = content["splits"][split]
+    drawn = view.figures(part, content["labels"], lang).items()
+    figures = {place: charts.nothing(languages.text("nothing_counted", lang)) if figure is None else figure for place, figure in drawn}
+    names = view.charts_of(part) if hasattr(view, "charts_of") else view.CHARTS
     for figure, key in zip(figures.values(), names, strict=True):
-        if figure is not None:
-            figure.update_layout(meta={"title": languages.text(key, lang), "note": languages.text(key + "_note", lang)})
+        figure.update_layout(meta={"title": languages.text(key, lang), "note": languages.text(key + "_note", lang)})
     return (
         gr.Column(visible=True),
         draw(figures["errors"]),
@@ -75,7 +77,6 @@ def through_time(home: Home, lang: str, run_id: str) -> str:
 
 def tiles(metrics: Sequence[str], part: dict, split: str, lang: str) -> str:
     """The figures at the head, the main one first: each with what it means, its interval, and the rows it was measured on."""
-    measured = languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=part["rows"])
     items = []
     values = part["metrics"] | ({"ece": part["calibration"]["ece"]} if "calibration" in part else {})
     for name in (name for name in metrics if name in values):
@@ -83,7 +84,9 @@ def tiles(metrics: Sequence[str], part: dict, split: str, lang: str) -> str:
         if name in part.get("interval", {}):
             low, high = (pieces.number(end) for end in part["interval"][name])
             notes.append(languages.text("interval", lang, low=low, high=high))
-        items.append((charts.metric_name(name, lang), pieces.number(values[name]), "\n".join([*notes, measured])))
+        rows = part.get("written", part["rows"]) if name in tasks.WRITTEN else part["rows"]
+        notes.append(languages.text("on_split", lang, split=languages.text("split_" + split, lang), n=rows))
+        items.append((charts.metric_name(name, lang), pieces.number(values[name]), "\n".join(notes)))
     return pieces.tiles(items)
 
 
@@ -132,7 +135,7 @@ def build(page: Page, split: gr.Radio) -> View:
             with gr.Column(min_width=300):
                 errors = chart(t("task_errors"), t("task_errors_note"), elem_id="chart-task-errors")
             with gr.Column(min_width=300) as second:
-                classes = chart(t("task_parts"), t("task_parts_note"), t("task_parts_none"), elem_id="chart-task-classes")
+                classes = chart(t("task_parts"), t("task_parts_note"), elem_id="chart-task-classes")
         samples = html(elem_id="through-time")
         title = html(elem_id="task-errors-title")
         table = html(elem_id="task-errors")

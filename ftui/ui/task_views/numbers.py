@@ -25,7 +25,7 @@ def answer(said: dict, given: dict, lang: str, true: str | None = None) -> str:
 
 def shown(value: float) -> str:
     """A number as people read it."""
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def short(said: dict) -> tuple[str, str]:

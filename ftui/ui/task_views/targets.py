@@ -42,7 +42,7 @@ def listed(table: pa.Table) -> pa.Table:
 
 def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure | None]:
     """Charts of one split by their place on the page."""
-    return {"errors": scores(part["scores"], lang), "classes": writing.figures({"by_turn": [], **part}, labels, lang)["classes"]}
+    return {"errors": scores(part["scores"], lang), "classes": writing.figures(part, labels, lang)["classes"]}
 
 
 def scores(bins: dict[str, list[float]], lang: str) -> go.Figure | None:

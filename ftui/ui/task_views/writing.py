@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ftui.core import languages
+from ftui.tasks.writing_report import MOST_TURNS
 from ftui.ui import charts, pieces, style
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def figures(part: dict, labels: Sequence[str], lang: str) -> dict[str, go.Figure
     """Charts of one split by their place on the page."""
     if "losses" in part:
         return {"errors": spread(part["losses"], lang)}
-    turns = [(str(one["turn"]), one["loss"], one["answers"]) for one in part["by_turn"]]
+    turns = [(f"{one['turn']}{'+' * (one['turn'] == MOST_TURNS)}", one["loss"], one["answers"]) for one in part["by_turn"]]
     lengths = [(one["name"], one["rougeL"], one["rows"]) for one in part["by_length"]]
     by_turn = _bars(turns, "axis_turn", "axis_mean_loss", lang)
     return {"errors": by_turn, "classes": _bars(lengths, "axis_reference_length", "metric_rougeL", lang, 1.05)}
