@@ -83,7 +83,7 @@ def test_a_member_whose_evaluation_failed_is_named_before_anything_is_joined(tra
     ev.Writer(members[1].training().events, 1).state(ev.FAILED)
     with pytest.raises(UserError) as caught:
         train_here(sections={"ensemble": {"members": [run.id for run in members]}})
-    assert caught.value.params == {"run": members[1].id, "state": "failed"}
+    assert caught.value.params == {"run": members[1].id, "state": {"en": "failed", "zh": "失败"}}
 
 
 def test_one_click_queues_further_seeds_and_the_ensemble_behind_them(trained, monkeypatch):
