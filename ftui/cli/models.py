@@ -107,7 +107,7 @@ def _trained(home: Path | None, name: str) -> Run:
 
     run = homes.resolve(home).run(name)
     if not run.model.exists():
-        raise UserError("run_without_model", run=run.id, state=languages.state(jobs.summary(run)["state"]))
+        raise jobs.without_model(run)
     return run
 
 

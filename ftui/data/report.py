@@ -82,6 +82,11 @@ class Sheet:
         return self.table.column("label").to_pylist() if "label" in self.columns else None
 
     @cached_property
+    def repeated(self) -> np.ndarray:
+        """(N,) whether a row says all that an earlier one says."""
+        return cleaning.duplicates(self.texts, cleaning.answers(self.table))
+
+    @cached_property
     def keys(self) -> list[str]:
         return similar.keys(self.texts)
 
@@ -221,8 +226,7 @@ def imbalance(sheet: Sheet) -> Iterator[Finding]:
 
 
 def duplicates(sheet: Sheet) -> Iterator[Finding]:
-    again = cleaning.duplicates(sheet.texts, cleaning.answers(sheet.table))
-    rows = sheet.matching(again)
+    rows = sheet.matching(sheet.repeated)
     copies = _whole_copies(sheet) if len(rows) else 0
     kind = "duplicates" if copies == len(rows) or len(sheet.columns) == len(sheet.raw.column_names) else "duplicates_some"
     yield Finding(kind, "warn", len(rows), rows, {"copies": copies}, {"name": "drop_duplicates"})
@@ -239,7 +243,7 @@ def _whole_copies(sheet: Sheet) -> int:
 def near_duplicates(sheet: Sheet) -> Iterator[Finding]:
     if len(cleaning.text_roles(sheet.table)) > 1:  # several questions on one context are meant to be alike
         return
-    near = cleaning.near_duplicates(sheet.groups, cleaning.answers(sheet.table, near=True)) & ~cleaning.duplicates(sheet.texts, cleaning.answers(sheet.table))
+    near = cleaning.near_duplicates(sheet.groups, cleaning.answers(sheet.table, near=True)) & ~sheet.repeated
     yield Finding("near_duplicates", "info", int(near.sum()), sheet.matching(near), {}, {"name": "drop_near_duplicates"})
 
 

@@ -17,9 +17,9 @@ from ftui.core.errors import UserError, of_system
 from ftui.core.home import Home, Job, Run
 from ftui.core.recipe import Recipe
 from ftui.jobs import launching, processes, queue, smaller
-from ftui.jobs.summaries import summaries, summary
+from ftui.jobs.summaries import summaries, summary, without_model
 
-__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_export", "start_training", "state", "stop", "summaries", "summary"]
+__all__ = ["delete", "end_all", "limit_servers", "resume", "script", "script_of", "serving", "start", "start_export", "start_training", "state", "stop", "summaries", "summary", "without_model"]
 
 
 def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Access = LOCAL) -> Run:
@@ -83,7 +83,7 @@ def start_training(recipe: Recipe, home: Home, name: str | None = None, way: Acc
 def start(run: Run, kind: str, options: dict | None = None) -> Job:
     """Start another job on a run that has its model: evaluate, export or serve."""
     if not run.model.exists():
-        raise UserError("run_without_model", run=run.id, state=languages.state(summary(run)["state"]))
+        raise without_model(run)
     job = run.new_job(kind, options)
     _spawn(job)
     return job

@@ -7,7 +7,6 @@ from typing import Literal
 
 from ftui import jobs
 from ftui.core import events as ev
-from ftui.core import languages
 from ftui.core import recipe as recipes
 from ftui.core.access import LOCAL, Access
 from ftui.core.errors import UserError
@@ -23,7 +22,7 @@ def start(run: Run, seeds: int = 3, vote: Literal["soft", "hard"] = "soft", way:
         raise UserError("ensemble_of_ensembles", run=run.id)
     line = jobs.summary(run)
     if not run.model.exists():
-        raise UserError("run_without_model", run=run.id, state=languages.state(line["state"]))
+        raise jobs.without_model(run)
     started: list[Run] = []
     try:
         for number in range(1, seeds):

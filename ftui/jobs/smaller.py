@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 
-from ftui.core import base_models, languages
+from ftui.core import base_models
 from ftui.core import recipe as recipes
 from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home, Run
 from ftui.core.recipe import Distil, Prune, Recipe
-from ftui.jobs.summaries import summary
+from ftui.jobs.summaries import without_model
 
 STUDENT = "student:"  # before a run's id, a number of its own and a base: what fills the form with a student
 
@@ -91,5 +91,5 @@ def _alone(run: Run) -> Recipe:
 def _card(run: Run) -> dict:
     path = run.model / "ftui.json"
     if not path.exists():
-        raise UserError("run_without_model", run=run.id, state=languages.state(summary(run)["state"]))
+        raise without_model(run)
     return json.loads(path.read_text(encoding="utf-8"))

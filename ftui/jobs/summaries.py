@@ -6,6 +6,7 @@ import time
 import yaml
 
 from ftui.core import events as ev
+from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import RUN, Home, Job, Run
 from ftui.core.index import Index
@@ -48,6 +49,11 @@ def _lives(job: Job, card: dict) -> bool:
         return processes.alive(card)
     beat = job.heartbeat.stat().st_mtime if job.heartbeat.exists() else card["spawned"]
     return time.time() - beat < SILENCE
+
+
+def without_model(run: Run) -> UserError:
+    """What is said of a run that has no model (yet): the state that it is in."""
+    return UserError("run_without_model", run=run.id, state=languages.state(summary(run)["state"]))
 
 
 def summary(run: Run) -> dict:
