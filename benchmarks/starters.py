@@ -89,7 +89,7 @@ def tuned(folder: Path, random_weights: bool, name: str, rows: int, seed: int) -
     model = kind.from_config(config) if random_weights else kind.from_pretrained(folder, config=config)
     recipe = Recipe.model_validate({"data": {"path": "unused.csv"}})
     highest, epochs = recipe.learning_rate(model.num_parameters()), int(recipe.epochs(len(ids)))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=highest, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=highest, weight_decay=0.01, fused=True)
     steps = []
     for _ in range(epochs):
         mixed = dice.sample(range(len(ids)), len(ids))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from ftui.core.home import Home
 from ftui.ui import asking, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, html
 
-OFTEN = 0.1  # seconds between two looks at an answer that is being written
+OFTEN = 0.25  # seconds between two looks at an answer that is being written: a page takes some 0.1 s for each
 LONGEST = 20_000  # characters of a message
 PARTS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")  # of a request, in the order of the controls
 
@@ -28,64 +29,91 @@ def talks(home: Home, run_id: str) -> bool:
     return run is not None and run.model.exists() and asking.talks(run)
 
 
-def show(home: Home, lang: str, run_id: str) -> tuple:
-    """(part of the page, conversation, the same with the base model, the conversations as they are kept, notice): a new
-    one for another run."""
-    return gr.Column(visible=talks(home, run_id)), [], gr.Chatbot([], visible=False), {}, ""
+@dataclass
+class Talk:
+    """A conversation, and the same with the base model, as a session keeps it: messages {"role", "content"}.
+
+    One object from the first message to the last. Whoever begins anew puts an end to it, so that an answer that is being written
+    at that moment adds nothing to the next one, nor brings the old one back.
+    """
+
+    model: list[dict] = field(default_factory=list)
+    base: list[dict] = field(default_factory=list)
+    over: bool = False
+
+    def shown(self, of: str) -> list[dict]:
+        return [dict(message) for message in getattr(self, of)]
+
+
+def show(home: Home, lang: str, run_id: str, talk: Talk | None) -> tuple:
+    """(part of the page, conversation, the same with the base model, both as they are kept, notice): a new one for another run."""
+    return gr.Column(visible=talks(home, run_id)), [], gr.Chatbot([], visible=False), _ended(talk), ""
 
 
 def send(
-    home: Home, lang: str, run_id: str, text: str, kept: dict, beside: bool, system: str, temperature: float, top_p: float, top_k: float,
+    home: Home, lang: str, run_id: str, text: str, talk: Talk | None, beside: bool, system: str, temperature: float, top_p: float, top_k: float,
     penalty: float, longest: float, seed: str,
 ) -> Iterator[tuple]:
-    """Say something; yields (message box, conversation, that with the base model, both as they are kept, notice)."""  # fmt: skip
-    text = (text or "").strip()
-    kept = {"model": list(kept.get("model", [])), "base": list(kept.get("base", []))}
+    """Say something; yields (message box, conversation, that with the base model, both as they are kept, notice).
+
+    Only what has changed is sent: a page takes a tenth of a second for what it is sent, and the next message may already be typed.
+    """  # fmt: skip
+    text, same = (text or "").strip(), gr.skip()
     if not text or len(text) > LONGEST:
-        yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), pieces.notice(languages.text("ask_something", lang), kind="warn")
+        yield same, same, same, same, pieces.notice(languages.text("ask_something", lang), kind="warn")
         return
+    talk = Talk() if talk is None or talk.over else talk
     chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True)) | {"seed": seed_of(seed)}
     models = ("model", "base") if beside else ("model",)
-    said_before = len(kept["model"])
+    said_before = len(talk.model)
     for model in models:
-        kept[model].append({"role": "user", "content": text})
+        getattr(talk, model).append({"role": "user", "content": text})
     if not beside:
-        kept["base"] = []
-    box = ""
+        talk.base.clear()
+    yield "", talk.shown("model"), gr.Chatbot(talk.shown("base"), visible=beside), talk, ""
     try:
         url = ""
         for found, waited in asking.server(home.run(run_id)):
             url = found or url
             if found is None:
-                yield box, *_shown(kept, beside), pieces.notice(languages.text("chat_waiting", lang, s=int(waited)))
+                yield same, same, same, same, pieces.notice(languages.text("chat_waiting", lang, s=int(waited)))
         for model in models:
             told = [{"role": "system", "content": system.strip()}] if (system or "").strip() else []
-            request = {"model": model, "messages": told + kept[model], **chosen}
+            request = {"model": model, "messages": told + talk.shown(model), **chosen}
             said = {"role": "assistant", "content": ""}
-            kept[model].append(said)
+            getattr(talk, model).append(said)
             looked = 0.0
             for piece in pieces_of(url, "/v1/chat/completions", request):
+                if talk.over:
+                    return
                 said["content"] += piece
                 if time.monotonic() - looked > OFTEN:
                     looked = time.monotonic()
-                    yield box, *_shown(kept, beside), ""
+                    yield same, *_grown(talk, model), same, ""
             said["content"] = said["content"].strip() or "…"
-            yield box, *_shown(kept, beside), ""
+            yield same, *_grown(talk, model), same, ""
     except UserError as problem:
         for model in models:  # what was not answered was not said: a template may refuse two messages of one side
-            while kept[model] and (not kept[model][-1]["content"] or kept[model][-1]["role"] == "user"):
-                kept[model].pop()
-        yield text if len(kept["model"]) == said_before else box, *_shown(kept, beside), pieces.error(problem, lang)
+            told = getattr(talk, model)
+            while told and (not told[-1]["content"] or told[-1]["role"] == "user"):
+                told.pop()
+        box = text if len(talk.model) == said_before else same
+        yield box, talk.shown("model"), gr.Chatbot(talk.shown("base"), visible=beside), same, pieces.error(problem, lang)
+
+
+def _grown(talk: Talk, model: str) -> tuple:
+    """(conversation, that with the base model) where one of them has grown."""
+    return (talk.shown(model), gr.skip()) if model == "model" else (gr.skip(), talk.shown(model))
+
+
+def _ended(talk: Talk | None) -> None:
+    if talk is not None:
+        talk.over = True
 
 
 def seed_of(text: str | None) -> int | None:
     """The number that was given for a seed, None where none was."""
     return int(text) if (text or "").strip().isdecimal() else None
-
-
-def _shown(kept: dict, beside: bool) -> tuple:
-    copies = {model: [dict(message) for message in kept[model]] for model in kept}
-    return copies["model"], gr.Chatbot(copies["base"], visible=beside), copies
 
 
 def pieces_of(url: str, path: str, request: dict) -> Iterator[str]:
@@ -108,9 +136,9 @@ def pieces_of(url: str, path: str, request: dict) -> Iterator[str]:
         raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
 
 
-def clear(home: Home, lang: str) -> tuple:
+def clear(home: Home, lang: str, talk: Talk | None) -> tuple:
     """A new conversation: (conversation, the same with the base model, as they are kept, notice)."""
-    return [], [], {}, ""
+    return [], [], _ended(talk), ""
 
 
 def beside_shown(home: Home, lang: str, beside: bool) -> dict:
@@ -149,14 +177,14 @@ def build(page: Page) -> View:
                     gr.Slider(8, 1024, 128, step=8, label=t("chat_tokens"), buttons=[], elem_id="chat-tokens"),
                 ]
                 seed = gr.Textbox(label=t("chat_seed"), info=t("chat_seed_note"), max_lines=1, elem_id="chat-seed")
-    kept = gr.State({}, time_to_live=3600)  # of this session; nothing is stored
+    kept = gr.State(None, time_to_live=3600)  # of this session; nothing is stored
     inputs: list[Any] = [page.run, text, kept, beside, system, *chosen, seed]
     outputs = [text, tuned, base, kept, notice]
     saying = gr.on([text.submit, go.click], page.bind(send), inputs, outputs, **{**QUIET, "trigger_mode": "once"})
     stop.click(None, [], [], cancels=[saying], **QUIET)
-    new.click(page.bind(clear), [], [tuned, base, kept, notice], cancels=[saying], **QUIET)
+    new.click(page.bind(clear), [kept], [tuned, base, kept, notice], cancels=[saying], **QUIET)
     beside.input(page.bind(beside_shown), [beside], [base], **QUIET)
-    return View(show, [page.run], [part, tuned, base, kept, notice])
+    return View(show, [page.run, kept], [part, tuned, base, kept, notice])
 
 
 def _conversation(label: str, elem_id: str, visible: bool = True) -> gr.Chatbot:

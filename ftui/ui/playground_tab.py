@@ -234,10 +234,10 @@ def build(page: Page) -> View:
     stop.click(None, [], [], cancels=asking_now, **QUIET)
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
 
-    def show_all(home: Home, lang: str, run_id: str) -> tuple:
+    def show_all(home: Home, lang: str, run_id: str, kept: chat.Talk | None) -> tuple:
         form = gr.Row(visible=not chat.talks(home, run_id))
-        parts = (part.handler(home, lang, run_id) for part in (files, talk, settings))
+        parts = (files.handler(home, lang, run_id), talk.handler(home, lang, run_id, kept), settings.handler(home, lang, run_id))
         return (*show(home, lang, run_id), form, *itertools.chain(*parts))
 
     shown = [nothing, content, quotes, answer, code, text, second, lines, asked_before, history]
-    return View(show_all, [page.run], [*shown, form, *files.outputs, *talk.outputs, *settings.outputs])
+    return View(show_all, talk.inputs, [*shown, form, *files.outputs, *talk.outputs, *settings.outputs])

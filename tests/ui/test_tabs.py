@@ -3,7 +3,6 @@
 import html
 import json
 import os
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -255,18 +254,6 @@ def test_a_failed_export_is_told_in_the_language_of_the_page(home: Home, finishe
         events.state(ev.FAILED, exit_code=2)
         shown = html.unescape(export_tab.show(home, lang, finished.id)[6])
         assert told in shown and problem.hint(lang) in shown
-
-
-def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, monkeypatch):
-    """It is not part of the conversation, which would else have two messages of one side."""
-    from ftui.ui import chat
-
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    monkeypatch.setattr(jobs, "serving", lambda run: address)
-    answered = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
-    *_, (box, shown, _, kept, notice) = chat.send(home, "en", finished.id, "hi", {"model": answered}, True, "", 0.7, 0.9, 0, 1.1, 8, "")
-    assert box == "hi" and shown == kept["model"] == answered and kept["base"] == [] and 'role="alert"' in notice
 
 
 @pytest.mark.parametrize(("own", "shown"), [(0.002, 0.01), (0.314, 0.31), (0.998, 0.99)])

@@ -1,0 +1,93 @@
+"""A conversation on the page, with a server that writes as slowly as a reader likes."""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ftui import jobs
+from ftui.core.home import Home
+from ftui.ui import chat
+
+SETTINGS = (False, "", 0.7, 0.9, 0, 1.1, 8, "")
+SAID = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+
+
+@pytest.fixture
+def words(monkeypatch):
+    """Let go for each word that the server is to write; `asked` holds the conversations that it was sent."""
+    go_on, asked = threading.Semaphore(0), []
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"])
+            self.send_response(200)
+            self.end_headers()
+            for word in ("one", " two", " three"):
+                go_on.acquire()
+                self.wfile.write(f"data: {json.dumps({'choices': [{'delta': {'content': word}}]})}\n".encode())
+            self.wfile.write(b"data: [DONE]\n")
+
+        def log_message(self, *args):
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=http.serve_forever).start()
+    monkeypatch.setattr(jobs, "serving", lambda run: f"http://127.0.0.1:{http.server_port}")
+    monkeypatch.setattr(chat, "OFTEN", 0)
+    go_on.asked = asked
+    yield go_on
+    go_on.release(9)
+    http.shutdown()
+    http.server_close()
+
+
+def test_the_box_is_emptied_once_and_only_what_grows_is_sent(home: Home, finished, words):
+    words.release(3)
+    first, *rest = chat.send(home, "en", finished.id, "hi", None, *SETTINGS)
+    assert first[0] == "" and first[1] == SAID[:1]
+    same = {"__type__": "update"}
+    assert len(rest) == 4 and all(box == base == kept == same for box, _, base, kept, _ in rest)
+    assert [shown[-1]["content"] for _, shown, *_ in rest] == ["one", "one two", "one two three", "one two three"]
+
+
+@pytest.mark.parametrize("how", ["a new conversation", "another run"])
+def test_an_answer_that_is_being_written_does_not_outlive_its_conversation(home: Home, finished, words, how):
+    words.release()
+    answer = chat.send(home, "en", finished.id, "hi", None, *SETTINGS)
+    *_, talk, _ = next(answer)
+    assert next(answer)[1][-1]["content"] == "one"
+    if how == "another run":
+        kept = chat.show(home, "en", "", talk)[3]
+    else:
+        kept = chat.clear(home, "en", talk)[2]
+    words.release(2)
+    assert kept is None and list(answer) == []
+
+    words.release(3)
+    *_, (_, shown, *_) = chat.send(home, "en", finished.id, "again", talk, *SETTINGS)  # even if the old one was kept last
+    assert [message["content"] for message in shown] == ["again", "one two three"]
+    assert words.asked[-1] == [{"role": "user", "content": "again"}]
+
+
+def test_a_conversation_goes_on_after_a_stop(home: Home, finished, words):
+    words.release()
+    answer = chat.send(home, "en", finished.id, "hi", None, *SETTINGS)
+    *_, talk, _ = next(answer)
+    next(answer)
+    answer.close()
+    words.release(5)
+    list(chat.send(home, "en", finished.id, "go on", talk, *SETTINGS))
+    assert [message["content"] for message in words.asked[-1]] == ["hi", "one", "go on"]
+
+
+def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, monkeypatch):
+    """It is not part of the conversation, which would else have two messages of one side."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setattr(jobs, "serving", lambda run: address)
+    talk = chat.Talk(list(SAID))
+    *_, (box, shown, _, _, notice) = chat.send(home, "en", finished.id, "hi", talk, True, *SETTINGS[1:])
+    assert box == "hi" and shown == talk.model == SAID and talk.base == [] and 'role="alert"' in notice
