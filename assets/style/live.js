@@ -1,7 +1,7 @@
 // What comes by itself: new log lines, a tick for what Gradio draws, the tab's title, a notification at the end.
 // One question at a time to ../live. A worker keeps the beat: its timers also run while the tab is in the background.
 (() => {
-  const FAST = 400, SLOW = 2000, IDLE = 6000, MOST = 1000;
+  const FAST = 1000, SLOW = 2000, IDLE = 6000, MOST = 1000;
   const ftui = window.ftui;
   const ticker = () => {
     const source = "let t; onmessage = (e) => { clearTimeout(t); t = setTimeout(() => postMessage(0), e.data); };";

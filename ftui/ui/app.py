@@ -27,6 +27,7 @@ from ftui.ui import (  # noqa: E402
     dialogs,
     evaluation_tab,
     export_tab,
+    frontend,
     guard,
     live,
     log_tab,
@@ -166,6 +167,7 @@ def create(home: Home, auth: tuple[str, str] | None = None, way: Access = LOCAL,
     for lang in languages.LANGUAGES:
         page = build(home_of, lang, way)
         guard.only_uploads(page)
+        frontend.add_route(app, f"/{lang}")
         gr.mount_gradio_app(
             app,
             page,

@@ -13,6 +13,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.ui import app as ui
+from ftui.ui import frontend
 from tests.conftest import REPO
 
 
@@ -107,6 +108,14 @@ def test_plotly_and_icon_come_from_here(client):
     answer = client.get("/static/plotly.min.js")
     assert answer.status_code == 200 and len(answer.content) > 1_000_000 and b"plotly.js" in answer.content[:300]
     assert client.get("/favicon.ico").text.startswith("<svg")
+
+
+def test_a_page_hears_of_an_event_only_where_something_of_it_is_shown(client):
+    """Gradio's script has the place that ftui.ui.frontend changes: with another Gradio, look whether the change is still needed."""
+    name, _ = frontend.script()
+    for lang in languages.LANGUAGES:
+        content = client.get(f"/{lang}/assets/{name}").text
+        assert frontend.NEWS in content and frontend.ALL not in content and len(content) > 20_000
 
 
 def test_the_home_is_not_served(client, tmp_path):
