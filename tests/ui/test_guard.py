@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from ftui.core import access
 from ftui.core.home import Home
 from ftui.ui import app as ui
-from ftui.ui import guard, sidebar, sources
+from ftui.ui import frontend, guard, sidebar, sources
 from ftui.ui.guard import ADDRESSES, LARGEST_CALL
 
 HERE = "http://127.0.0.1:7860"
@@ -120,7 +120,7 @@ def test_every_route_is_either_used_or_refused(local):
     assert "/gradio_api/queue/join" in names
     assert names <= {
         "", "/static/plotly.min.js", "/favicon.ico", "/live", "/config", "/login", "/logout", "/theme.css", "/robots.txt", "/manifest.json",
-        "/assets/{path:path}", "/static/{path:path}", "/svelte/{path:path}",
+        f"/assets/{frontend.script()[0]}", "/assets/{path:path}", "/static/{path:path}", "/svelte/{path:path}",
         *("/gradio_api/" + name for name in ("queue/join", "queue/data", "cancel", "upload", "upload_progress", "file={path_or_url:path}",
           "heartbeat/{session_hash}", "info", "startup-events", "user", "login_check", "token", "app_id", "theme.css", "reset")),
     }  # fmt: skip
