@@ -16,9 +16,8 @@ from fastapi.responses import Response
 
 ALL = "Object.entries(this.loading_stati.current).map("
 NEWS = """Object.entries(this.loading_stati.current).filter(([id, status]) => {
-  const now = status.show_progress === "hidden" ? "hidden" : status.status, before = (this.told ??= {})[id] ?? "hidden";
-  this.told[id] = now;
-  return now !== before || (now !== "hidden" && now !== "complete");
+  const before = (this.shown ??= {})[id], now = this.shown[id] = status.show_progress !== "hidden";
+  return now || before;
 }).map("""
 
 
