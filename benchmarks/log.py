@@ -9,22 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.pages import REPOSITORY, chromium, follow, served
 from ftui.core import events as ev
 from ftui.core import recipe
 from ftui.core.home import Home
 from ftui.data import intake
 from ftui.jobs import processes
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def at_work(home: Home, lines: int):
@@ -55,16 +50,9 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         run, events = at_work(Home(Path(folder)), options.lines)
-        command = [sys.executable, "-W", "ignore", "-m", "ftui", "ui", "--port", "0", "--home", folder]
-        ui = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-        try:
-            address = next(found.group() for line in ui.stdout if (found := re.search(r"http://\S+", line)))
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
-            )
-            page = browser.new_page()
-            page.goto(f"{address}/en/?run={run.id}&tab=log")
-            page.wait_for_function("document.querySelector('#chart-loss .chart')?.data", timeout=60_000)
+        with served(folder) as address:
+            page = chromium(playwright).new_page()
+            follow(page, address, run.id)
             seen: dict[str, list[float]] = {"line": [], "point": []}
             for step in range(options.lines, options.lines + options.rounds):
                 checks = {
@@ -76,11 +64,8 @@ def main() -> None:
                     began = time.perf_counter()
                     page.wait_for_function(check, polling="raf", timeout=30_000)
                     seen[kind].append(time.perf_counter() - began)
-            browser.close()
-        finally:
+            page.context.browser.close()
             events.state(ev.STOPPED)
-            ui.terminate()
-            ui.wait()
     for kind, times in seen.items():
         print(f"{kind:6} median {statistics.median(times):.2f} s  (min {min(times):.2f}, max {max(times):.2f})")
 

@@ -7,20 +7,16 @@ is and as ftui.ui.frontend changes it. Cores that the browser's and the server's
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-import gradio
 import psutil
 
-from benchmarks.log import REPOSITORY, at_work
+from benchmarks.log import at_work
+from benchmarks.pages import chromium, follow, served
 from ftui.core.home import Home
 from ftui.ui import frontend
 
@@ -49,36 +45,26 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     from playwright.sync_api import sync_playwright
 
-    name, _ = frontend.script()
-    plain = Path(gradio.__file__).parent / "templates" / "frontend" / "assets" / name
+    plain, _ = frontend.script()
     found: dict[str, list[tuple[float, float]]] = {"as it is": [], "changed": []}
     over = threading.Event()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         run, events = at_work(Home(Path(folder)), PAST)
         threading.Thread(target=progress, args=(events, over), daemon=True).start()
-        command = [sys.executable, "-W", "ignore", "-m", "ftui", "ui", "--port", "0", "--home", folder]
-        ui = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-        try:
-            address = next(link.group() for line in ui.stdout if (link := re.search(r"http://\S+", line)))
-            for _ in range(rounds):
-                for script in found:
-                    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"])
-                    page = browser.new_page(viewport={"width": 1440, "height": 900})
-                    if script == "as it is":
-                        page.route(f"**/{name}", lambda route: route.fulfill(path=plain, content_type="text/javascript"))
-                    page.goto(f"{address}/en/?run={run.id}&tab=log")
-                    page.wait_for_function("document.querySelector('#chart-loss .chart')?.data", timeout=60_000)
-                    page.wait_for_timeout(4000)
-                    began = [used("chrom"), used("python"), time.perf_counter()]
-                    page.wait_for_timeout(1000 * SPAN)
-                    ended = [used("chrom"), used("python"), time.perf_counter()]
-                    browsers, server, seconds = (after - before for before, after in zip(began, ended, strict=True))
-                    found[script].append((browsers / seconds, server / seconds))
-                    browser.close()
-        finally:
-            over.set()
-            ui.kill()
-            ui.wait()
+        with served(folder) as address:
+            for script in [*found] * rounds:
+                page = chromium(playwright).new_page(viewport={"width": 1440, "height": 900})
+                if script == "as it is":
+                    page.route(f"**/{plain.name}", lambda route: route.fulfill(path=plain, content_type="text/javascript"))
+                follow(page, address, run.id)
+                page.wait_for_timeout(4000)
+                began = [used("chrom"), used("python"), time.perf_counter()]
+                page.wait_for_timeout(1000 * SPAN)
+                ended = [used("chrom"), used("python"), time.perf_counter()]
+                browsers, server, seconds = (after - before for before, after in zip(began, ended, strict=True))
+                found[script].append((browsers / seconds, server / seconds))
+                page.context.browser.close()
+        over.set()
     print("| Gradio's script | browser, cores | server, cores |\n| --- | --- | --- |")
     for script, figures in found.items():
         browsers, servers = zip(*figures, strict=True)

@@ -107,6 +107,7 @@ def _grown(talk: Talk, model: str) -> tuple:
 
 
 def _ended(talk: Talk | None) -> None:
+    """Put an end to a conversation; what is kept from then on: none."""
     if talk is not None:
         talk.over = True
 

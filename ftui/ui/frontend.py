@@ -2,7 +2,7 @@
 event has touched how that event goes on, also where nothing of it is shown.
 
 With the hundreds of components of these pages that took 0.1 s of a core for each message: two thirds of a core for as long as a
-training's log was watched, now a fifth (benchmarks/watching.py), and clicks that waited for seconds while an answer was written.
+training's log was watched, now a quarter (benchmarks/watching.py), and clicks that waited for seconds while an answer was written.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NEWS = """Object.entries(this.loading_stati.current).filter(([id, status]) => {
 
 
 @functools.cache
-def script() -> tuple[str, bytes] | None:
-    """(name, gzipped content) of the changed file; None where this Gradio has no such place: then it runs as it is."""
+def script() -> tuple[Path, bytes] | None:
+    """(Gradio's file, what it is changed to, gzipped); None where this Gradio has no such place: then it runs as it is."""
     import gradio
 
     for path in (Path(gradio.__file__).parent / "templates" / "frontend" / "assets").glob("Blocks-*.js"):
         content = path.read_text(encoding="utf-8")
         if content.count(ALL) == 1:
-            return path.name, gzip.compress(content.replace(ALL, NEWS).encode("utf-8"))
+            return path, gzip.compress(content.replace(ALL, NEWS).encode("utf-8"))
     return None
 
 
@@ -38,9 +38,9 @@ def add_route(web: FastAPI, root: str) -> None:
     changed = script()
     if changed is None:
         return
-    name, content = changed
+    path, content = changed
 
-    @web.get(f"{root}/assets/{name}")
+    @web.get(f"{root}/assets/{path.name}")
     def blocks() -> Response:
         headers = {"Content-Encoding": "gzip", "Cache-Control": "max-age=0, must-revalidate"}
         return Response(content, media_type="text/javascript", headers=headers)

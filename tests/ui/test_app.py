@@ -112,9 +112,9 @@ def test_plotly_and_icon_come_from_here(client):
 
 def test_a_page_hears_of_an_event_only_where_something_of_it_is_shown(client):
     """Gradio's script has the place that ftui.ui.frontend changes: with another Gradio, look whether the change is still needed."""
-    name, _ = frontend.script()
+    path, _ = frontend.script()
     for lang in languages.LANGUAGES:
-        content = client.get(f"/{lang}/assets/{name}").text
+        content = client.get(f"/{lang}/assets/{path.name}").text
         assert frontend.NEWS in content and frontend.ALL not in content and len(content) > 20_000
 
 

@@ -120,7 +120,7 @@ def test_every_route_is_either_used_or_refused(local):
     assert "/gradio_api/queue/join" in names
     assert names <= {
         "", "/static/plotly.min.js", "/favicon.ico", "/live", "/config", "/login", "/logout", "/theme.css", "/robots.txt", "/manifest.json",
-        f"/assets/{frontend.script()[0]}", "/assets/{path:path}", "/static/{path:path}", "/svelte/{path:path}",
+        f"/assets/{frontend.script()[0].name}", "/assets/{path:path}", "/static/{path:path}", "/svelte/{path:path}",
         *("/gradio_api/" + name for name in ("queue/join", "queue/data", "cancel", "upload", "upload_progress", "file={path_or_url:path}",
           "heartbeat/{session_hash}", "info", "startup-events", "user", "login_check", "token", "app_id", "theme.css", "reset")),
     }  # fmt: skip
