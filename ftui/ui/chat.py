@@ -14,7 +14,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.ui import asking, pieces
-from ftui.ui.page import QUIET, Page, View, find_run, html
+from ftui.ui.page import QUIET, Page, View, find_run, hold, html, release
 
 OFTEN = 0.25  # seconds between two looks at an answer that is being written: a page takes some 0.1 s for each
 LONGEST = 20_000  # characters of a message
@@ -163,7 +163,7 @@ def build(page: Page) -> View:
                 label=t("chat_message"), placeholder=t("chat_hint"), lines=1, max_lines=8, elem_id="chat-message", scale=5, autofocus=False, max_length=LONGEST
             )
             go = gr.Button(t("chat_send"), variant="primary", elem_id="chat-send", elem_classes=["fit"])
-            stop = gr.Button(t("chat_stop"), elem_id="chat-stop", elem_classes=["fit"])
+            stop = gr.Button(t("chat_stop"), interactive=False, elem_id="chat-stop", elem_classes=["fit"])
         with gr.Row(elem_classes=["row-end"]):
             beside = gr.Checkbox(label=t("chat_beside"), elem_id="chat-beside", container=False)
             new = gr.Button(t("chat_clear"), size="sm", elem_id="chat-clear", elem_classes=["quiet"])
@@ -181,7 +181,9 @@ def build(page: Page) -> View:
     kept = gr.State(None, time_to_live=3600)  # of this session; nothing is stored
     inputs: list[Any] = [page.run, text, kept, beside, system, *chosen, seed]
     outputs = [text, tuned, base, kept, notice]
+    hold(go, stop, text.submit, go.click)
     saying = gr.on([text.submit, go.click], page.bind(send), inputs, outputs, **{**QUIET, "trigger_mode": "once"})
+    release(go, stop, saying)
     stop.click(None, [], [], cancels=[saying], **QUIET)
     new.click(page.bind(clear), [kept], [tuned, base, kept, notice], cancels=[saying], **QUIET)
     beside.input(page.bind(beside_shown), [beside], [base], **QUIET)

@@ -17,7 +17,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.data import annotating, intake
 from ftui.ui import asking, downloads, pieces
-from ftui.ui.page import QUIET, Page, View, find_run, html
+from ftui.ui.page import QUIET, Page, View, find_run, hold, html, release
 
 MOST_INPUTS = 2  # fields of one question on a page
 WRITTEN = 4  # rows that a model which writes is asked about at a time: each may take a minute
@@ -75,9 +75,9 @@ def look(home: Home, lang: str, run_id: str, path: str | None, way: Access = LOC
 
 
 def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: float | None, *columns: str | None, way: Access = LOCAL) -> Iterator[tuple]:
-    """`threshold` holds where the model decides by one; `columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, start, cancel, output, format)."""
-    working = (gr.Button(interactive=False), gr.Button(visible=True), gr.Row(visible=False), gr.skip())
-    ready = (gr.Button(interactive=True), gr.Button(visible=False))
+    """`threshold` holds where the model decides by one; `columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, cancel, output, format)."""
+    working = (gr.Button(visible=True), gr.Row(visible=False), gr.skip())
+    done_with = gr.Button(visible=False)
     try:
         if not path:
             raise UserError("file_gone")
@@ -99,14 +99,14 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
             assert made is not None
             made = made.take(list(range(made.num_rows)))  # in memory: the file behind the table goes away
     except UserError as problem:
-        yield pieces.error(problem, lang), None, *ready, gr.Row(visible=False), gr.skip()
+        yield pieces.error(problem, lang), None, done_with, gr.Row(visible=False), gr.skip()
         return
     empty = made.column(made.num_columns - 2).null_count
     told = languages.text("predicted_rows", lang, n=made.num_rows, shown=min(PREVIEW, made.num_rows))
     told += (" " + languages.text("predicted_empty", lang, n=empty)) if empty else ""
     preview = f'<div class="ft"><p class="sub" id="many-done">✓ {escape(told)}</p></div><div class="tall">{_table(made.slice(0, PREVIEW), lang)}</div>'
     format = card["format"] if card["format"] in annotating.FORMATS else "csv"
-    yield preview, (card["name"], made), *ready, gr.Row(visible=True), format
+    yield preview, (card["name"], made), done_with, gr.Row(visible=True), format
 
 
 def _ask(url: str, decision: dict, patience: float | None, rows: list[dict]) -> list[dict]:
@@ -121,8 +121,8 @@ def _ask(url: str, decision: dict, patience: float | None, rows: list[dict]) -> 
 
 
 def stopped(home: Home, lang: str) -> tuple:
-    """The work was broken off: (result, start, cancel)."""
-    return pieces.notice(languages.text("many_cancelled", lang)), gr.Button(interactive=True), gr.Button(visible=False)
+    """The work was broken off: (result, cancel)."""
+    return pieces.notice(languages.text("many_cancelled", lang)), gr.Button(visible=False)
 
 
 def save(home: Home, lang: str, made: tuple | None, format: str) -> str:
@@ -176,7 +176,9 @@ def build(page: Page) -> View:
 
     looked = [facts, *columns, go, result, output]
     zone.change(page.bind(functools.partial(look, way=page.way)), [page.run, zone], looked, **QUIET)
-    working = go.click(page.bind(functools.partial(run_file, way=page.way)), [page.run, zone, threshold, *columns], [result, made, go, cancel, output, format], **QUIET)
-    cancel.click(page.bind(stopped), [], [result, go, cancel], cancels=[working], **QUIET)
+    hold(go, cancel, go.click)
+    working = go.click(page.bind(functools.partial(run_file, way=page.way)), [page.run, zone, threshold, *columns], [result, made, cancel, output, format], **QUIET)
+    release(go, cancel, working)
+    cancel.click(page.bind(stopped), [], [result, cancel], cancels=[working], **QUIET)
     page.offer(button, save, [made, format])
     return View(show, [page.run], [part, threshold, *looked])

@@ -15,7 +15,7 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import asking, chat, composing, many, pieces, task_views
-from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
+from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, hold, html, pickable, release
 from ftui.ui.task_views import evaluation
 
 EXAMPLES = 6
@@ -211,7 +211,7 @@ def build(page: Page) -> View:
                     second = gr.Textbox(lines=6, max_lines=16, visible=False, elem_id="context")
                     with gr.Row(elem_classes=["row-end"]):
                         lines = gr.Checkbox(label=t("each_line"), elem_id="each-line", container=False)
-                        stop = gr.Button(t("chat_stop"), visible=False, elem_id="compose-stop", elem_classes=["fit"])
+                        stop = gr.Button(t("chat_stop"), visible=False, interactive=False, elem_id="compose-stop", elem_classes=["fit"])
                         go = gr.Button(t("ask"), variant="primary", elem_id="ask")
                 quotes = pickable(elem_id="examples")
             with gr.Column(scale=2, min_width=280):
@@ -228,9 +228,14 @@ def build(page: Page) -> View:
     asked = page.bind(ask)
     inputs, outputs = [page.run, text, second, lines, history, *chosen], [answer, code, asked_before, history]
     text.focus(page.bind(warm_up), [page.run], [], **QUIET)
+    hold(go, stop, go.click)
     asking_now = [go.click(asked, inputs, outputs, **SHOWN)]
     for piece in (quotes, asked_before):
-        asking_now.append(piece.click(page.bind(pick, event=True), [], [text, second, lines], **QUIET).then(asked, inputs, outputs, **QUIET))
+        picked = piece.click(page.bind(pick, event=True), [], [text, second, lines], **QUIET)
+        hold(go, stop, picked.then)
+        asking_now.append(picked.then(asked, inputs, outputs, **QUIET))
+    for event in asking_now:
+        release(go, stop, event)
     stop.click(None, [], [], cancels=asking_now, **QUIET)
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
 

@@ -340,7 +340,7 @@ class TestMany:
         facts, column, unused, start, preview, output = many.look(home, "en", finished.id, str(path))
         assert "GB18030" in facts and column.value == "评论内容" and start.value == "Predict 3 rows" and "好" in preview
         *progress, last = many.run_file(home, "en", finished.id, str(path), 0.5, column.value)
-        assert "of 3 rows" in progress[0][0] and "3 rows are done" in last[0] and "1 have no text" in last[0] and last[5] == "csv"
+        assert "of 3 rows" in progress[0][0] and "3 rows are done" in last[0] and "1 have no text" in last[0] and last[4] == "csv"
         saved = many.save(home, "en", last[1], "csv")
         assert saved.endswith("数据-predictions.csv")
         with open(saved, encoding="utf-8-sig") as file:
