@@ -29,7 +29,7 @@ check: .venv/installed-dev
 	touch $@
 
 screenshots: .venv/installed-dev
-	$(BIN)/python benchmarks/screenshots.py
+	$(BIN)/python -m benchmarks.screenshots
 
 bench: .venv/installed-dev
 	PYTHONPATH=. $(BIN)/python benchmarks/training.py

@@ -1,4 +1,4 @@
-"""Makes the pictures of the READMEs: python benchmarks/screenshots.py
+"""Makes the pictures of the READMEs: python -m benchmarks.screenshots
 
 A page of its own on an empty home; the sample of each language is trained with the values that stand there, as a
 newcomer would do it. Needs Chromium (and for 简体中文 a font such as Noto Sans CJK). Writes assets/screenshots/.
@@ -7,15 +7,11 @@ newcomer would do it. Needs Chromium (and for 简体中文 a font such as Noto S
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-FOLDER = REPOSITORY / "assets" / "screenshots"
+from benchmarks import pages
+
+FOLDER = pages.REPOSITORY / "assets" / "screenshots"
 TABS = ("data", "tune", "log", "evaluation", "playground", "export")
 QUESTION = {"en": "The striker scored twice before half-time.", "zh": "前锋上半场就打进两球。"}
 DARK = ("log",)  # also as they look at night
@@ -30,23 +26,14 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        command = [sys.executable, "-W", "ignore", "-m", "ftui", "ui", "--port", "0", "--home", home]
-        ui = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-        try:
-            address = next(found.group() for line in ui.stdout if (found := re.search(r"http://\S+", line)))
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"]
-            )
-            for lang, locale in (("en", "en-GB"), ("zh", "zh-CN")):
-                size = {"width": options.width, "height": options.height}
-                page = browser.new_context(locale=locale, viewport=size, color_scheme="light").new_page()
-                page.set_default_timeout(60_000)
-                walk(page, address, lang)
-            browser.close()
-        finally:
-            ui.terminate()
-            ui.wait()
+    with tempfile.TemporaryDirectory() as home, pages.served(home) as address, sync_playwright() as playwright:
+        browser = pages.chromium(playwright)
+        for lang, locale in (("en", "en-GB"), ("zh", "zh-CN")):
+            size = {"width": options.width, "height": options.height}
+            page = browser.new_context(locale=locale, viewport=size, color_scheme="light").new_page()
+            page.set_default_timeout(60_000)
+            walk(page, address, lang)
+        browser.close()
 
 
 def walk(page, address: str, lang: str) -> None:
@@ -82,7 +69,7 @@ def shoot(page, name: str) -> None:
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
     Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path.relative_to(REPOSITORY)}  {path.stat().st_size / 1000:.0f} kB", flush=True)
+    print(f"{path.relative_to(pages.REPOSITORY)}  {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 if __name__ == "__main__":

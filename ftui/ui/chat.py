@@ -37,12 +37,17 @@ class Talk:
     at that moment adds nothing to the next one, nor brings the old one back.
     """
 
-    model: list[dict] = field(default_factory=list)
-    base: list[dict] = field(default_factory=list)
+    said: dict[str, list[dict]] = field(default_factory=lambda: {"model": [], "base": []})
     over: bool = False
 
-    def shown(self, of: str) -> list[dict]:
-        return [dict(message) for message in getattr(self, of)]
+    def shown(self, model: str) -> list[dict]:
+        return [dict(message) for message in self.said[model]]
+
+    def forget_unanswered(self) -> None:
+        """What got no answer was not said: a template may refuse two messages of one side."""
+        for told in self.said.values():
+            while told and (not told[-1]["content"] or told[-1]["role"] == "user"):
+                told.pop()
 
 
 def show(home: Home, lang: str, run_id: str, talk: Talk | None) -> tuple:
@@ -65,15 +70,18 @@ def send(
     talk = Talk() if talk is None or talk.over else talk
     chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True)) | {"seed": seed_of(seed)}
     models = ("model", "base") if beside else ("model",)
-    said_before = len(talk.model)
+    talk.forget_unanswered()  # of an answer that was broken off before it began
+    said_before = len(talk.said["model"])
     for model in models:
-        getattr(talk, model).append({"role": "user", "content": text})
+        talk.said[model].append({"role": "user", "content": text})
     if not beside:
-        talk.base.clear()
+        talk.said["base"].clear()
     yield "", talk.shown("model"), gr.Chatbot(talk.shown("base"), visible=beside), talk, ""
     try:
         url = ""
         for found, waited in asking.server(home.run(run_id)):
+            if talk.over:
+                return
             url = found or url
             if found is None:
                 yield same, same, same, same, pieces.notice(languages.text("chat_waiting", lang, s=int(waited)))
@@ -81,7 +89,7 @@ def send(
             told = [{"role": "system", "content": system.strip()}] if (system or "").strip() else []
             request = {"model": model, "messages": told + talk.shown(model), **chosen}
             said = {"role": "assistant", "content": ""}
-            getattr(talk, model).append(said)
+            talk.said[model].append(said)
             looked = 0.0
             for piece in pieces_of(url, "/v1/chat/completions", request):
                 if talk.over:
@@ -93,11 +101,8 @@ def send(
             said["content"] = said["content"].strip() or "…"
             yield same, *_grown(talk, model), same, ""
     except UserError as problem:
-        for model in models:  # what was not answered was not said: a template may refuse two messages of one side
-            told = getattr(talk, model)
-            while told and (not told[-1]["content"] or told[-1]["role"] == "user"):
-                told.pop()
-        box = text if len(talk.model) == said_before else same
+        talk.forget_unanswered()
+        box = text if len(talk.said["model"]) == said_before else same
         yield box, talk.shown("model"), gr.Chatbot(talk.shown("base"), visible=beside), same, pieces.error(problem, lang)
 
 

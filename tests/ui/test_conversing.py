@@ -83,11 +83,23 @@ def test_a_conversation_goes_on_after_a_stop(home: Home, finished, words):
     assert [message["content"] for message in words.asked[-1]] == ["hi", "one", "go on"]
 
 
+def test_a_stop_before_the_other_model_was_asked_leaves_it_nothing_to_answer(home: Home, finished, words):
+    beside = (True, *SETTINGS[1:])
+    words.release()
+    answer = chat.send(home, "en", finished.id, "hi", None, *beside)
+    *_, talk, _ = next(answer)
+    next(answer)
+    answer.close()
+    words.release(8)
+    list(chat.send(home, "en", finished.id, "go on", talk, *beside))
+    assert [[message["content"] for message in messages] for messages in words.asked[1:]] == [["hi", "one", "go on"], ["go on"]]
+
+
 def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, monkeypatch):
     """It is not part of the conversation, which would else have two messages of one side."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
     monkeypatch.setattr(jobs, "serving", lambda run: address)
-    talk = chat.Talk(list(SAID))
+    talk = chat.Talk({"model": list(SAID), "base": []})
     *_, (box, shown, _, _, notice) = chat.send(home, "en", finished.id, "hi", talk, True, *SETTINGS[1:])
-    assert box == "hi" and shown == talk.model == SAID and talk.base == [] and 'role="alert"' in notice
+    assert box == "hi" and shown == talk.said["model"] == SAID and talk.said["base"] == [] and 'role="alert"' in notice
