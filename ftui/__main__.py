@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ftui.cli import data, models, runs, searching, smaller
+from ftui.cli import data, helping, models, runs, searching, smaller
 from ftui.cli.following import BAD_INPUT, INTERRUPTED, OK, HomeOption, print_json
 from ftui.core import home as homes
 from ftui.core import languages
@@ -62,7 +62,9 @@ def main() -> int:
     """Run a command; what the user can mend becomes one sentence and exit code 2."""
     lang = languages.of_terminal()
     try:
-        code = app(standalone_mode=False)
+        command = typer.main.get_command(app)
+        helping.translate(command, lang)
+        code = command(standalone_mode=False)
         return code if isinstance(code, int) else OK
     except UserError as error:
         return _refuse(error, lang)
@@ -70,7 +72,7 @@ def main() -> int:
         return INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click: wrong usage
-            problem = " ".join(error.format_message().split()).rstrip(".")
+            problem = helping.problem(error.format_message(), lang)
             return _refuse(UserError("usage", problem=problem), lang) if problem else BAD_INPUT  # nothing was asked for: the help stands there
         told = of_system(error, "--home") if isinstance(error, OSError) else None
         if told is None:

@@ -16,7 +16,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Report on a file; list and de
 
 @data_app.command("report")
 def data_report(
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="A file with rows of text.")],
     text: Annotated[str | None, typer.Option(help="The column with the texts (default: guessed).")] = None,
     label: Annotated[str | None, typer.Option(help="The column with the labels (default: guessed).")] = None,
     test: Annotated[Path | None, typer.Option(help="A file of test rows: which rows are in both?")] = None,
@@ -71,13 +71,15 @@ def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"datasets": lines})
         return
+    lang = languages.of_terminal()
     for line in lines:
-        print(f"{line['id']}  {line['rows']:>9,} rows  {len(line['runs'])} runs  {line['name']}")
+        rows, runs = languages.text("n_rows", lang, n=line["rows"]), languages.log("n_runs", lang, n=len(line["runs"]))
+        print(f"{line['id']}  {rows:>14}  {runs}  {line['name']}")
 
 
 @data_app.command("delete")
 def data_delete(
-    dataset: str,
+    dataset: Annotated[str, typer.Argument(help="A data set: its id, as `data list` shows it.")],
     force: Annotated[
         bool, typer.Option("--force", help="Also where runs use it: those can then not be repeated.")
     ] = False,
@@ -88,7 +90,7 @@ def data_delete(
     from ftui.data import versions
 
     versions.delete(homes.resolve(home), dataset, force)
-    print_json({"dataset": dataset, "status": "deleted"}) if as_json else print(f"{dataset} deleted")
+    print_json({"dataset": dataset, "status": "deleted"}) if as_json else print(f"{dataset} {languages.log('deleted', languages.of_terminal())}")
 
 
 def disk(
@@ -105,13 +107,13 @@ def disk(
     """Show what takes up the disk, and clean up."""
     from ftui.jobs import disk as disks
 
-    found = homes.resolve(home)
+    found, lang = homes.resolve(home), languages.of_terminal()
     freed: dict[str, int] = {}
     if clean:
         parts = part or [name for name, safe in disks.PARTS.items() if safe]
         freeable = disks.removable(found)
         question = ", ".join(f"{name} {freeable.get(name, 0) / 1e6:.1f} MB" for name in parts)
-        if yes or typer.confirm(f"Remove {question}?", err=True):
+        if yes or typer.confirm(languages.log("remove_these", lang, parts=question), err=True):
             freed = disks.clean(found, parts)
     use = disks.use(found)
     if as_json:
@@ -119,7 +121,6 @@ def disk(
         return
     for name, size in use.items():
         print(f"{name:<21} {size / 1e6:>12,.1f} MB")
-    for name, size in disks.removable(found).items():
-        print(f"removable: {name:<21} {size / 1e6:>1,.1f} MB")
-    for name, size in freed.items():
-        print(f"removed: {name:<21} {size / 1e6:>1,.1f} MB")
+    for key, sizes in (("removable", disks.removable(found)), ("removed", freed)):
+        for name, size in sizes.items():
+            print(f"{languages.log(key, lang)} {name:<21} {size / 1e6:>1,.1f} MB")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from ftui.core.home import Job
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Where data sets and runs live (default: $FTUI_HOME or ~/.ftui).")
 ]
+RunArgument = Annotated[str, typer.Argument(help="A run: its id, or the beginning or end of one that no other has.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ArtefactOption = Annotated[
     str, typer.Option("--artefact", help="Which form of the model: model, or the name of an export.")
@@ -28,6 +30,11 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 def print_json(document: Any) -> None:
     """One line of JSON on stdout."""
     print(json.dumps(document, ensure_ascii=False, default=str), flush=True)
+
+
+def padded(word: str, width: int) -> str:
+    """A word filled up to so many columns of a terminal, in which a Chinese character takes two."""
+    return word + " " * (width - sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in word))
 
 
 def follow_training(job: Job) -> int:

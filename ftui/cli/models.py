@@ -18,6 +18,7 @@ from ftui.cli.following import (
     ArtefactOption,
     HomeOption,
     JsonOption,
+    RunArgument,
     exit_code_of,
     failure_of,
     finish,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ftui.artifacts.predicting import Predictor
 
 
-def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def evaluate(run: RunArgument, data: Annotated[Path, typer.Argument(help="A file with labelled rows.")], home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Score a run's model on another labelled file."""
     from ftui import jobs
 
@@ -48,8 +49,8 @@ def evaluate(run: str, data: Path, home: HomeOption = None, as_json: JsonOption 
 
 
 def predict(
-    run: str,
-    texts: Annotated[list[str] | None, typer.Argument()] = None,
+    run: RunArgument,
+    texts: Annotated[list[str] | None, typer.Argument(help="The texts.")] = None,
     second: Annotated[
         str | None,
         typer.Option(
@@ -157,7 +158,7 @@ def _predict_file(run: Run, artefact: str, file: Path, out: Path | None, named: 
 
 
 def export(
-    run: str,
+    run: RunArgument,
     format: Annotated[
         str, typer.Option("--format", help="safetensors, adapter, pth, torchscript, torch-export, int8, onnx, onnx-int8, onnx-static-int8 or tensorrt")
     ] = "safetensors",
@@ -179,7 +180,7 @@ def export(
 
 
 def bundle(
-    run: str,
+    run: RunArgument,
     kind: Annotated[str, typer.Option("--kind", help="zip (files and model card), space or docker.")] = "zip",
     out: Annotated[Path | None, typer.Option("--out", help="Where it goes: a new folder; for zip a file.")] = None,
     artefact: ArtefactOption = "model",
@@ -204,7 +205,7 @@ def bundle(
 
 
 def push(
-    run: str,
+    run: RunArgument,
     to: Annotated[str, typer.Option("--to", metavar="OWNER/NAME", help="The repository; made if it is not there yet.")],
     private: Annotated[bool, typer.Option("--private", help="Only you see it.")] = False,
     artefact: ArtefactOption = "model",
@@ -225,7 +226,7 @@ def push(
     raise typer.Exit(code)
 
 
-def script(run: str, home: HomeOption = None) -> None:
+def script(run: RunArgument, home: HomeOption = None) -> None:
     """Print the run's training as a plain Python script that does without ftui."""
     from ftui import jobs
 
@@ -234,7 +235,7 @@ def script(run: str, home: HomeOption = None) -> None:
 
 def serve(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs; RUN:ARTEFACT serves that form of it.")],
-    host: str = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
     artefact: ArtefactOption = "model",
     root_path: Annotated[

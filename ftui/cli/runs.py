@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from ftui.cli.following import INTERRUPTED, HomeOption, JsonOption, finish, follow_training, print_json
+from ftui.cli.following import (
+    INTERRUPTED,
+    HomeOption,
+    JsonOption,
+    RunArgument,
+    finish,
+    follow_training,
+    padded,
+    print_json,
+)
 from ftui.core import home as homes
 from ftui.core import languages
 from ftui.core.errors import UserError
@@ -102,17 +111,17 @@ def runs_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List all runs, newest first."""
     from ftui import jobs
 
-    lines = jobs.summaries(homes.resolve(home))
+    lines, lang = jobs.summaries(homes.resolve(home)), languages.of_terminal()
     if as_json:
         print_json({"runs": lines})
         return
     for line in lines:
         value = "" if line["value"] is None else f"{line['metric']} {line['value']:.4f}"
-        print(f"{line['id']}  {line['state']:<9} {line['name']}  {line['model']}  {value}")
+        print(f"{line['id']}  {padded(languages.log('state_' + line['state'], lang), 9)} {line['name']}  {line['model']}  {value}")
 
 
 @runs_app.command("show")
-def runs_show(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def runs_show(run: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show one run: its state, recipe and metrics."""
     from ftui import jobs
 
@@ -129,7 +138,7 @@ def runs_show(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
 
 
 @runs_app.command("stop")
-def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def runs_stop(run: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Stop a run; it saves a checkpoint first."""
     from ftui import jobs
 
@@ -138,12 +147,13 @@ def runs_stop(run: str, home: HomeOption = None, as_json: JsonOption = False) ->
     if job is None:
         raise UserError("run_unknown", run=found.id)
     jobs.stop(job)
-    print_json({"run": found.id, "status": jobs.state(job)}) if as_json else print(f"{found.id} {jobs.state(job)}")
+    state = jobs.state(job)
+    print_json({"run": found.id, "status": state}) if as_json else print(f"{found.id} {languages.log('state_' + state, languages.of_terminal())}")
 
 
 @runs_app.command("resume")
 def runs_resume(
-    run: str,
+    run: RunArgument,
     detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -159,29 +169,29 @@ def runs_resume(
 
 
 @runs_app.command("delete")
-def runs_delete(run: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def runs_delete(run: RunArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Delete a run with its model."""
     from ftui import jobs
 
     found = homes.resolve(home).run(run)
     jobs.delete(found)
-    print_json({"run": found.id, "status": "deleted"}) if as_json else print(f"{found.id} deleted")
+    print_json({"run": found.id, "status": "deleted"}) if as_json else print(f"{found.id} {languages.log('deleted', languages.of_terminal())}")
 
 
 @runs_app.command("rename")
-def runs_rename(run: str, name: str, home: HomeOption = None) -> None:
+def runs_rename(run: RunArgument, name: Annotated[str, typer.Argument(help="The name.")], home: HomeOption = None) -> None:
     """Give a run a name; an empty one takes it away."""
     homes.resolve(home).run(run).write_about(name=name)
 
 
 @runs_app.command("note")
-def runs_note(run: str, note: str, home: HomeOption = None) -> None:
+def runs_note(run: RunArgument, note: Annotated[str, typer.Argument(help="The note.")], home: HomeOption = None) -> None:
     """Note something beside a run."""
     homes.resolve(home).run(run).write_about(note=note)
 
 
 @runs_app.command("first")
-def runs_first(run: str, home: HomeOption = None) -> None:
+def runs_first(run: RunArgument, home: HomeOption = None) -> None:
     """Let a waiting run train next."""
     from ftui.jobs import queue
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ftui.cli.following import OK, HomeOption, follow_training, print_json
+from ftui.cli.following import OK, HomeOption, RunArgument, follow_training, print_json
 from ftui.core import home as homes
 from ftui.core import recipe as recipes
 from ftui.core.home import Run
@@ -32,7 +32,7 @@ def distil(
 
 
 def prune(
-    run: str,
+    run: RunArgument,
     layers: Annotated[int | None, typer.Option(help="Layers that stay.")] = None,
     feed_forward: Annotated[float, typer.Option(help="Share of the feed-forward neurons that stay.")] = 1.0,
     heads: Annotated[float, typer.Option(help="Share of the attention heads that stay (Llama, Qwen).")] = 1.0,
@@ -55,7 +55,7 @@ def prune(
 
 
 def ensemble(
-    run: str,
+    run: RunArgument,
     seeds: Annotated[int, typer.Option(min=2, max=50, help="Members, this run included.")] = 3,
     vote: Annotated[Literal["soft", "hard"], typer.Option(help="soft: mean of the probabilities; hard: majority.")] = "soft",
     detach: DetachOption = False,
