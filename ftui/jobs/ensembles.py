@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-from ftui import jobs
+from ftui import jobs, tasks
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
 from ftui.core.access import LOCAL, Access
@@ -20,6 +20,8 @@ def start(run: Run, seeds: int = 3, vote: Literal["soft", "hard"] = "soft", way:
     recipe = recipes.load(run.recipe)
     if recipe.ensemble:
         raise UserError("ensemble_of_ensembles", run=run.id)
+    if tasks.speaks(tasks.get(recipe.task)):
+        raise UserError("smaller_speaks")
     line = jobs.summary(run)
     if not run.model.exists():
         raise jobs.without_model(run)

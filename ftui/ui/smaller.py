@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ftui import jobs
+from ftui import jobs, tasks
 from ftui.artifacts import before_after
 from ftui.core import languages, starters
 from ftui.core.access import LOCAL, Access
@@ -18,7 +18,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.core.recipe import Prune
 from ftui.jobs import ensembles, smaller
-from ftui.ui import charts, model_facts, pieces
+from ftui.ui import asking, charts, model_facts, pieces
 from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, html
 
 OWN = ""  # the student starts from the run's own layers
@@ -32,6 +32,9 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
     run = find_run(home, run_id)
     if run is None or not run.model.exists():
         return "", "", gr.Column(visible=False), "", gr.skip(), gr.skip()
+    if tasks.speaks(tasks.get(asking.task_of(run))):
+        said = escape(languages.error("smaller_speaks", lang)[0])
+        return f'<div class="ft"><p class="sub">{said}</p></div>', "", gr.Column(visible=False), "", gr.skip(), gr.skip()
     count = smaller.layers(run)
     possible = count is not None and count > 1
     student = gr.Slider(maximum=count or 2, value=max(1, (count or 2) // 2), visible=possible)

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from ftui.core import recipe as recipes
+from ftui.core.errors import UserError
 from ftui.core.home import write_json
+from ftui.jobs import ensembles
 from ftui.ui import filling, form, smaller
 from tests.ui.conftest import make_run
 
@@ -62,6 +64,17 @@ def test_a_run_of_which_nothing_was_made_says_so(home, source):
     assert "Nothing has been made" in table
     assert (layers.maximum, layers.value, stay.value) == (4, 2, 4)
     assert ways.visible and not members and not notice
+
+
+@pytest.mark.parametrize("task", ["text-generation", "fill-mask"])
+def test_a_model_that_writes_is_offered_nothing_that_is_refused(home, source, task):
+    made = recipes.load(source.recipe).model_copy(update={"task": task})
+    source.recipe.write_text(recipes.dump(made), encoding="utf-8")
+    told, _, ways, *_ = smaller.show(home, "en", source.id)
+    assert "are for models that decide" in told and not ways.visible
+    with pytest.raises(UserError) as caught:
+        ensembles.start(source)
+    assert caught.value.code == "smaller_speaks" and home.all_runs() == [source]
 
 
 def test_an_ensembles_members_are_shown_with_their_spread(home, source):
