@@ -113,6 +113,12 @@ def _opencc() -> Any:
     return opencc.OpenCC("t2s")
 
 
+def _simplified(text: str) -> str:
+    """Traditional as simplified Chinese; Japanese, where kana are a fifth of its letters or more, as it is."""
+    hanzi, kana = len(patterns.HANZI.findall(text)), len(patterns.KANA.findall(text))
+    return _opencc().convert(text) if hanzi > 4 * kana else text
+
+
 # What the steps do whose name says all.
 PASSES: dict[str, list[Pass]] = {
     "strip_html": [
@@ -130,7 +136,7 @@ PASSES: dict[str, list[Pass]] = {
         Found(patterns.HALF_AFTER_FULL, lambda match: patterns.FULL[match.group()]),
     ],
     "lowercase": [Each(str.lower)],
-    "simplify_chinese": [Each(lambda text: _opencc().convert(text) if patterns.HANZI.search(text) else text)],
+    "simplify_chinese": [Each(_simplified)],
 }
 MASKED = {"mask_urls": patterns.URL, "mask_emails": patterns.EMAIL, "mask_phones": patterns.PHONE}
 NAMES = frozenset([*PASSES, *MASKED, "replace"])
