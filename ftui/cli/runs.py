@@ -93,7 +93,7 @@ def race(
         codes.append(finish(job))
         if codes[-1] == INTERRUPTED:
             raise typer.Exit(INTERRUPTED)
-    print_json(races.standing(runs[0]))
+    print_json(races.standing(runs[0], fewest=1))
     raise typer.Exit(max(codes))
 
 

@@ -26,11 +26,11 @@ def start(recipe: Recipe, home: Home, strategies: Sequence[str] = STRATEGIES, wa
     return [jobs.start_training(with_strategy(recipe, name), home, way=way) for name in dict.fromkeys(strategies)]
 
 
-def standing(run: Run) -> dict | None:
+def standing(run: Run, fewest: int = 2) -> dict | None:
     """The runs that are tested on the very rows of this one, quickest first, and simple models scored on them:
 
     {"metric", "lower" (whether less is better), "runs": [{"id", "name", "strategy", "model", "state", "seconds", "value"}],
-    "ladder": as `_ladder` gives it}, None where there is nothing to compare. `value` is None until a run has ended.
+    "ladder": as `_ladder` gives it}, None where fewer than `fewest` runs can be compared. `value` is None until a run has ended.
     """
     split = _split(run)
     if split is None:
@@ -48,7 +48,7 @@ def standing(run: Run) -> dict | None:
         if len(lines) == MOST:
             break
     lines.sort(key=lambda line: (line["value"] is None, line["seconds"]))
-    if len(lines) < 2:
+    if len(lines) < fewest:
         return None
     return {"metric": metric, "lower": task.METRICS[0] in tasks.LOWER, "runs": lines, "ladder": _ladder([run, *others], task.METRICS[0])}
 

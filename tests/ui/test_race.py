@@ -27,7 +27,7 @@ def rival(home, dataset, finished):
 
 
 def test_alone_there_is_nothing_to_show(home, finished):
-    assert races.standing(finished) is None
+    assert races.standing(finished) is None and [line["id"] for line in races.standing(finished, fewest=1)["runs"]] == [finished.id]
     assert not race.show(home, "en", finished.id)[0].visible and not race.show(home, "en", "")[0].visible
 
 
