@@ -9,7 +9,7 @@ import pytest
 from ftui import tasks
 from ftui.core import events as ev
 from ftui.core import recipe as recipes
-from ftui.core.context import Stopped
+from ftui.core.context import Context, Stopped
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.training import augmenting, rows
@@ -29,6 +29,19 @@ def test_balanced_rows_are_learned_and_told(tmp_path) -> None:
     assert ev.last(ev.read(events.path)[0], "log")["params"] == {"before": 9, "after": 12}
     assert rows.to_learn(build(), task, *given) is TRAIN
     assert rows.count(build(data={"balance": "oversample", "augment": [{"name": "random_swap", "share": 0.5}]}), task, TRAIN) == 18
+
+
+def test_a_label_of_the_newest_rows_alone_is_told(tmp_path) -> None:
+    path = tmp_path / "mail.csv"
+    kinds = ["bill", "order"] * 10 + ["recall"] * 3
+    path.write_text("text,label,day\n" + "".join(f"mail number {n},{kind},2026-01-{n + 1:02}\n" for n, kind in enumerate(kinds)))
+    home = Home(tmp_path / "home")
+    job = home.new_run().new_job("train")
+    task, context = tasks.get("text-classification"), Context(job, {}, ev.Writer(job.events, 1))
+    for by_date, told in (({"date_column": "day"}, [{"rows": 3, "label": "recall"}]), ({}, [])):
+        rows.read(context, build(data={"path": str(path), "test_size": 0.2, "validation_size": 0, **by_date}), task)
+        assert [event["params"] for event in ev.read(job.events)[0] if event["key"] == "label_unlearned"] == told
+        job.events.unlink()
 
 
 def test_weights_go_into_the_loss() -> None:
