@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ftui import __version__
 from ftui.cli import data, helping, models, runs, searching, smaller
 from ftui.cli.following import BAD_INPUT, INTERRUPTED, OK, HomeOption, print_json
 from ftui.core import home as homes
@@ -19,7 +20,19 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Fine-tune, evaluate, export and serve transformers.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ftui {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False) -> None:
+    """What is true of all commands."""
 
 
 @app.command()

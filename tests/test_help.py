@@ -5,6 +5,7 @@ import re
 import pytest
 import typer
 
+from ftui import __version__
 from ftui.__main__ import app, main
 from ftui.cli import helping
 from ftui.core import languages
@@ -52,6 +53,11 @@ def test_help_is_chinese_and_whole(monkeypatch, capsys, command):
 def test_what_is_not_understood(said, chinese):
     assert helping.problem(said, "zh") == chinese
     assert helping.problem(said, "en") == said.rstrip(".")
+
+
+def test_the_version(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["ftui", "--version"])
+    assert main() == 0 and capsys.readouterr().out == f"ftui {__version__}\n"
 
 
 def test_a_chinese_terminal_reads_nothing_english_in_a_list(monkeypatch, capsys, tmp_path):

@@ -62,7 +62,7 @@ def translate(command: Any, lang: str) -> None:
         part.help = known.get(part.help, part.help)
         if hasattr(part, "get_help_option"):
             part.get_help_option = _translated(part.get_help_option, known)
-    if "--help" in sys.argv or len(sys.argv) < 3:  # what Typer writes help with takes 0.1 s to load
+    if {"-h", "--help"} & set(sys.argv) or len(sys.argv) < 3:  # what Typer writes help with takes 0.1 s to load
         _around()
 
 
