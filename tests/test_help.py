@@ -36,9 +36,9 @@ def test_help_is_chinese_and_whole(monkeypatch, capsys, command):
     monkeypatch.setattr("sys.argv", ["ftui", *command, "--help"])
     assert main() == 0
     told = capsys.readouterr().out
-    english = {*languages.catalogue("help"), "Options", "Arguments", "default:", "required"}
     assert "选项" in told and "显示本帮助" in told and "…" not in told
-    assert not [text for text in english if f" {text}" in told]
+    for english in ("Show", "Options", "Arguments", "Commands", "default: ", "required", "env var", *languages.catalogue("help")):
+        assert english[:20] not in told, "also what is broken at the end of a line"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def test_help_is_chinese_and_whole(monkeypatch, capsys, command):
         ("No such command 'shw'. Did you mean 'show'?", "没有 'shw' 这个命令（是否指 'show'？）"),
         ("Missing argument 'run'.", "缺少参数 'run'"),
         ("No such option: --thr (Possible options: --out, --threshold)", "没有 --thr 这个选项（可能是 --out, --threshold）"),
+        ("Option '--yes' does not take a value.", "选项 '--yes' 不带值"),
         ("Something new.", "Something new"),
     ],
 )
@@ -60,10 +61,16 @@ def test_the_version(monkeypatch, capsys):
     assert main() == 0 and capsys.readouterr().out == f"ftui {__version__}\n"
 
 
-def test_a_chinese_terminal_reads_nothing_english_in_a_list(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("FTUI_LANG", "zh")
+def test_lists_are_in_the_language_of_the_terminal(monkeypatch, capsys, tmp_path):
     (tmp_path / "reviews.csv").write_text("text,label\n" + "".join(f"评论 {n},{'好坏'[n % 2]}\n" for n in range(8)), encoding="utf-8")
-    for arguments in (["data", "report", str(tmp_path / "reviews.csv"), "--json"], ["data", "list"], ["disk"]):
-        monkeypatch.setattr("sys.argv", ["ftui", *arguments, "--home", str(tmp_path / "home")])
-        assert main() == 0
-    assert "8 行  0 次运行  reviews.csv" in capsys.readouterr().out
+    (tmp_path / "home" / "cache").mkdir(parents=True)
+    (tmp_path / "home" / "cache" / "old").write_bytes(bytes(2_000_000))
+    told = {}
+    for lang in ("en", "zh"):
+        monkeypatch.setenv("FTUI_LANG", lang)
+        for arguments in (["data", "report", str(tmp_path / "reviews.csv"), "--json"], ["data", "list"], ["disk"]):
+            monkeypatch.setattr("sys.argv", ["ftui", *arguments, "--home", str(tmp_path / "home")])
+            assert main() == 0
+            told[lang, arguments[-1]] = capsys.readouterr().out
+    assert "8 rows  0 runs  reviews.csv" in told["en", "list"] and "8 行  0 次运行  reviews.csv" in told["zh", "list"]
+    assert "removable: cache" in told["en", "disk"] and "可删除： cache" in told["zh", "disk"]

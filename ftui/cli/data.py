@@ -73,7 +73,7 @@ def data_list(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     lang = languages.of_terminal()
     for line in lines:
-        rows, runs = languages.text("n_rows", lang, n=line["rows"]), languages.log("n_runs", lang, n=len(line["runs"]))
+        rows, runs = languages.text("n_rows", lang, n=line["rows"]), languages.log("n_runs", lang, rows=len(line["runs"]))
         print(f"{line['id']}  {rows:>14}  {runs}  {line['name']}")
 
 

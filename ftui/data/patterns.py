@@ -33,7 +33,7 @@ LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 INVISIBLE = re.compile("[\u200b\u2060\ufeff]+")
 SPACES = re.compile(r"\s{2,}|[^\S ]")
 
-KANA = re.compile("[\u3040-\u30ff]")
+KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")  # without ・ and ー, which Chinese texts have as well
 HANZI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 REPEATED = re.compile(r"([,，?？!！：;；~～、])\1+|:{2,}(?![A-Za-z_])|(?<![.。…])[.。…]{2,}+(?![/\\])")  # but not in std::string and ../data
 HALF_AFTER_FULL = re.compile(rf"(?<=[{HANZI.pattern[1:-1]}，。？！：；…）》」』”])(?:[,?!:;]|\.(?![a-z0-9./\\]))")  # but not in 百度.com

@@ -57,7 +57,7 @@ def read(context: Context, recipe: Recipe, task: ModuleType) -> Rows:
     for reason, number in prepared.dropped.items():
         if number:
             events.log(f"dropped_{reason}", level="warning", rows=number)
-    unlearned = _unlearned(splits, task.STRATIFY, labels)
+    unlearned = _unlearned(splits, task.STRATIFY)
     if unlearned:
         events.log("label_unlearned", level="warning", rows=sum(unlearned.values()), label=next(iter(unlearned)))
     for step in prepared.cleaned:
@@ -67,13 +67,13 @@ def read(context: Context, recipe: Recipe, task: ModuleType) -> Rows:
     return Rows(splits, learned, labels, prepared.columns)
 
 
-def _unlearned(splits: dict[str, pa.Table], role: str | None, labels: list[str]) -> Counter[str]:
+def _unlearned(splits: dict[str, pa.Table], role: str | None) -> Counter[str]:
     """Labels that no training row has, with how many rows of the other splits have them: by date or group that can be."""
     if role is None:
         return Counter()
     train = set(splits["train"].column(role).unique().to_pylist())
     others = Counter(label for name, table in splits.items() if name != "train" for label in table.column(role).to_pylist())
-    return Counter({label: number for label, number in others.most_common() if label in labels and label not in train})
+    return Counter({label: number for label, number in others.most_common() if label not in train})
 
 
 def check(recipe: Recipe, task: ModuleType, train: pa.Table) -> None:

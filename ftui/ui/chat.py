@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.ui import asking, pieces
-from ftui.ui.page import QUIET, Page, View, find_run, hold, html, release
+from ftui.ui.page import QUIET, Page, View, find_run, html
+from ftui.ui.turns import Turns, hold, pieces_of, release
 
 OFTEN = 0.25  # seconds between two looks at an answer that is being written: a page takes some 0.1 s for each
 LONGEST = 20_000  # characters of a message
@@ -31,17 +31,18 @@ def talks(home: Home, run_id: str) -> bool:
 
 @dataclass
 class Talk:
-    """A conversation, and the same with the base model, as a session keeps it: messages {"role", "content"}.
-
-    One object from the first message to the last. Whoever begins anew puts an end to it, so that an answer that is being written
-    at that moment adds nothing to the next one, nor brings the old one back.
-    """
+    """A conversation, and the same with the base model, as a session keeps it: messages {"role", "content"}."""
 
     said: dict[str, list[dict]] = field(default_factory=lambda: {"model": [], "base": []})
-    over: bool = False
+    turns: Turns = field(default_factory=Turns)
 
     def shown(self, model: str) -> list[dict]:
         return [dict(message) for message in self.said[model]]
+
+    def forget(self) -> None:
+        """Begin anew; an answer that is being written adds nothing to what comes."""
+        self.turns.end()
+        self.said = {"model": [], "base": []}
 
     def forget_unanswered(self) -> None:
         """What got no answer was not said: a template may refuse two messages of one side."""
@@ -50,13 +51,14 @@ class Talk:
                 told.pop()
 
 
-def show(home: Home, lang: str, run_id: str, talk: Talk | None) -> tuple:
-    """(part of the page, conversation, the same with the base model, both as they are kept, notice): a new one for another run."""
-    return gr.Column(visible=talks(home, run_id)), [], gr.Chatbot([], visible=False), _ended(talk), ""
+def show(home: Home, lang: str, run_id: str, talk: Talk) -> tuple:
+    """(part of the page, conversation, the same with the base model, notice): a new one for another run."""
+    talk.forget()
+    return gr.Column(visible=talks(home, run_id)), [], gr.Chatbot([], visible=False), ""
 
 
 def send(
-    home: Home, lang: str, run_id: str, text: str, talk: Talk | None, beside: bool, system: str, temperature: float, top_p: float, top_k: float,
+    home: Home, lang: str, run_id: str, text: str, talk: Talk, beside: bool, system: str, temperature: float, top_p: float, top_k: float,
     penalty: float, longest: float, seed: str,
 ) -> Iterator[tuple]:
     """Say something; yields (message box, conversation, that with the base model, both as they are kept, notice).
@@ -67,7 +69,7 @@ def send(
     if not text or len(text) > LONGEST:
         yield same, same, same, same, pieces.notice(languages.text("ask_something", lang), kind="warn")
         return
-    talk = Talk() if talk is None or talk.over else talk
+    turn = talk.turns.begin()
     chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True)) | {"seed": seed_of(seed)}
     models = ("model", "base") if beside else ("model",)
     talk.forget_unanswered()  # of an answer that was broken off before it began
@@ -80,7 +82,7 @@ def send(
     try:
         url = ""
         for found, waited in asking.server(home.run(run_id)):
-            if talk.over:
+            if turn.over:
                 return
             url = found or url
             if found is None:
@@ -92,15 +94,17 @@ def send(
             talk.said[model].append(said)
             looked = 0.0
             for piece in pieces_of(url, "/v1/chat/completions", request):
-                if talk.over:
+                if turn.over:
                     return
                 said["content"] += piece
-                if time.monotonic() - looked > OFTEN:
+                if piece and time.monotonic() - looked > OFTEN:
                     looked = time.monotonic()
                     yield same, *_grown(talk, model), same, ""
             said["content"] = said["content"].strip() or "…"
             yield same, *_grown(talk, model), same, ""
     except UserError as problem:
+        if turn.over:
+            return
         talk.forget_unanswered()
         box = text if len(talk.said["model"]) == said_before else same
         yield box, talk.shown("model"), gr.Chatbot(talk.shown("base"), visible=beside), same, pieces.error(problem, lang)
@@ -111,40 +115,20 @@ def _grown(talk: Talk, model: str) -> tuple:
     return (talk.shown(model), gr.skip()) if model == "model" else (gr.skip(), talk.shown(model))
 
 
-def _ended(talk: Talk | None) -> None:
-    """Put an end to a conversation; what is kept from then on: none."""
-    if talk is not None:
-        talk.over = True
-
-
 def seed_of(text: str | None) -> int | None:
     """The number that was given for a seed, None where none was."""
     return int(text) if (text or "").strip().isdecimal() else None
 
 
-def pieces_of(url: str, path: str, request: dict) -> Iterator[str]:
-    """What the server says to a request in OpenAI's form, as it comes. Raises UserError. Whoever stops reading hangs up."""
-    import httpx
-
-    waiting = httpx.Timeout(10, read=180)
-    try:
-        with httpx.stream("POST", f"{url}{path}", json={**request, "stream": True}, headers=asking.key(), timeout=waiting, trust_env=False) as answer:
-            if answer.status_code != 200:
-                raise UserError("server_failed", problem=json.loads(answer.read())["error"]["message"])
-            for line in answer.iter_lines():
-                if line.startswith("data: ") and line != "data: [DONE]":
-                    event = json.loads(line.removeprefix("data: "))
-                    if "error" in event:
-                        raise UserError("server_failed", problem=event["error"]["message"])
-                    choice = event["choices"][0]
-                    yield choice["delta"].get("content", "") if "delta" in choice else choice["text"]
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise UserError("server_failed", problem=str(error) or type(error).__name__) from error
+def stop(home: Home, lang: str, talk: Talk) -> None:
+    """Break off the answer that is being written; what there is of it stays."""
+    talk.turns.end()
 
 
-def clear(home: Home, lang: str, talk: Talk | None) -> tuple:
-    """A new conversation: (conversation, the same with the base model, as they are kept, notice)."""
-    return [], [], _ended(talk), ""
+def clear(home: Home, lang: str, talk: Talk) -> tuple:
+    """A new conversation: (conversation, the same with the base model, notice)."""
+    talk.forget()
+    return [], [], ""
 
 
 def beside_shown(home: Home, lang: str, beside: bool) -> dict:
@@ -168,7 +152,7 @@ def build(page: Page) -> View:
                 label=t("chat_message"), placeholder=t("chat_hint"), lines=1, max_lines=8, elem_id="chat-message", scale=5, autofocus=False, max_length=LONGEST
             )
             go = gr.Button(t("chat_send"), variant="primary", elem_id="chat-send", elem_classes=["fit"])
-            stop = gr.Button(t("chat_stop"), interactive=False, elem_id="chat-stop", elem_classes=["fit"])
+            halt = gr.Button(t("chat_stop"), interactive=False, elem_id="chat-stop", elem_classes=["fit"])
         with gr.Row(elem_classes=["row-end"]):
             beside = gr.Checkbox(label=t("chat_beside"), elem_id="chat-beside", container=False)
             new = gr.Button(t("chat_clear"), size="sm", elem_id="chat-clear", elem_classes=["quiet"])
@@ -183,16 +167,16 @@ def build(page: Page) -> View:
                     gr.Slider(8, 1024, 128, step=8, label=t("chat_tokens"), buttons=[], elem_id="chat-tokens"),
                 ]
                 seed = gr.Textbox(label=t("chat_seed"), info=t("chat_seed_note"), max_lines=1, elem_id="chat-seed")
-    kept = gr.State(None, time_to_live=3600)  # of this session; nothing is stored
+    kept = gr.State(Talk(), time_to_live=3600)  # of this session; nothing is stored
     inputs: list[Any] = [page.run, text, kept, beside, system, *chosen, seed]
     outputs = [text, tuned, base, kept, notice]
-    hold(go, stop, text.submit, go.click)
+    hold(go, halt, text.submit, go.click)
     saying = gr.on([text.submit, go.click], page.bind(send), inputs, outputs, **{**QUIET, "trigger_mode": "once"})
-    release(go, stop, saying)
-    stop.click(None, [], [], cancels=[saying], **QUIET)
-    new.click(page.bind(clear), [kept], [tuned, base, kept, notice], cancels=[saying], **QUIET)
+    release(go, halt, saying)
+    halt.click(page.bind(stop), [kept], [], **QUIET)
+    new.click(page.bind(clear), [kept], [tuned, base, notice], **QUIET)
     beside.input(page.bind(beside_shown), [beside], [base], **QUIET)
-    return View(show, [page.run, kept], [part, tuned, base, kept, notice])
+    return View(show, [page.run, kept], [part, tuned, base, notice])
 
 
 def _conversation(label: str, elem_id: str, visible: bool = True) -> gr.Chatbot:

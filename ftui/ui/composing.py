@@ -15,6 +15,7 @@ from ftui.core import languages
 from ftui.core.home import Home, Run
 from ftui.ui import asking, chat, task_views
 from ftui.ui.page import Page, View, find_run
+from ftui.ui.turns import Turn, pieces_of
 
 MEANS_SOMETHING = 1000.0  # perplexity before tuning, above which the base model's answer is noise and is not offered
 PARTS: dict[str, Callable] = {
@@ -48,17 +49,19 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
     return gr.Accordion(visible=True), gr.Checkbox(value=False, visible=offered), gr.Button(visible=True), *usual, kept["max_new_tokens"], kept["num_beams"]
 
 
-def answers(url: str, text: str, given: dict, task: str, chosen: tuple, lang: str) -> Iterator[tuple[str, str]]:
+def answers(url: str, text: str, given: dict, task: str, chosen: tuple, lang: str, turn: Turn) -> Iterator[tuple[str, str]]:
     """(what the model says so far, the cards that show it), the last one whole. `chosen`: whether the model before tuning is
-    asked as well, then PARTS. Raises UserError."""
+    asked as well, then PARTS. Ends when its turn is over. Raises UserError."""
     beside, *parts = chosen
     request = {"prompt": text, **{name: kind(value) for (name, kind), value in zip(PARTS.items(), parts, strict=True)}}
     said = {"model": "", **({"base": ""} if beside else {})}
     looked = 0.0
     for model in said:
-        for piece in chat.pieces_of(url, "/v1/completions", {**request, "model": model}):
+        for piece in pieces_of(url, "/v1/completions", {**request, "model": model}):
+            if turn.over:
+                return
             said[model] += piece
-            if time.monotonic() - looked > chat.OFTEN:
+            if piece and time.monotonic() - looked > chat.OFTEN:
                 looked = time.monotonic()
                 yield said["model"], cards(said, given, task, lang)
     yield said["model"], cards(said, given, task, lang)

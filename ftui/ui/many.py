@@ -17,7 +17,8 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.data import annotating, intake
 from ftui.ui import asking, downloads, pieces
-from ftui.ui.page import QUIET, Page, View, find_run, hold, html, release
+from ftui.ui.page import QUIET, Page, View, find_run, html
+from ftui.ui.turns import Turns, hold, release
 
 MOST_INPUTS = 2  # fields of one question on a page
 WRITTEN = 4  # rows that a model which writes is asked about at a time: each may take a minute
@@ -28,8 +29,9 @@ LEAST, MOST = 0.01, 0.99  # thresholds that can be chosen
 # ---- handlers
 
 
-def show(home: Home, lang: str, run_id: str) -> tuple:
+def show(home: Home, lang: str, run_id: str, turns: Turns) -> tuple:
     """(part of the page, threshold, facts, choice of a column for each input, start, result, output): nothing is left of another run."""
+    turns.begin()
     run = find_run(home, run_id)
     possible = run is not None and run.model.exists()
     own = _threshold(run) if run and possible else None
@@ -74,10 +76,12 @@ def look(home: Home, lang: str, run_id: str, path: str | None, way: Access = LOC
     return facts + notes, *choices, start, shown, gr.Row(visible=False)
 
 
-def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: float | None, *columns: str | None, way: Access = LOCAL) -> Iterator[tuple]:
+def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: float | None, turns: Turns, *columns: str | None, way: Access = LOCAL) -> Iterator[tuple]:
     """`threshold` holds where the model decides by one; `columns` are those of the inputs, in order. Ask about every row; yields (progress or preview, table, cancel, output, format)."""
     working = (gr.Button(visible=True), gr.Row(visible=False), gr.skip())
     done_with = gr.Button(visible=False)
+    silent = (gr.skip(), gr.skip(), done_with, gr.skip(), gr.skip())  # another run is looked at
+    turn, cancelled = turns.begin(), (pieces.notice(languages.text("many_cancelled", lang)), None, done_with, gr.Row(visible=False), gr.skip())
     try:
         if not path:
             raise UserError("file_gone")
@@ -88,12 +92,18 @@ def run_file(home: Home, lang: str, run_id: str, path: str | None, threshold: fl
         decision = {} if own is None or threshold == own else {"threshold": threshold}
         at_once, patience = (WRITTEN, None) if tasks.speaks(task) else (annotating.BATCH, 120.0)
         for url, waited in asking.server(run):
+            if turn.over:
+                yield cancelled if turn is turns.now else silent
+                return
             if url is None:
                 yield asking.loading(waited, lang), None, *working
         with annotating.opened(Path(path), progress=way.check_import_rows) as (table, card):
             yield _progress(0, table.num_rows, lang), None, *working
             made = None
             for done, made in annotating.annotate(table, chosen, functools.partial(_ask, url, decision, patience), task.cell, at_once):
+                if turn.over:
+                    yield cancelled if turn is turns.now else silent
+                    return
                 if made is None:
                     yield _progress(done, table.num_rows, lang), None, *working
             assert made is not None
@@ -120,8 +130,9 @@ def _ask(url: str, decision: dict, patience: float | None, rows: list[dict]) -> 
     return asking.predict(url, given, patience)["results"]
 
 
-def stopped(home: Home, lang: str) -> tuple:
-    """The work was broken off: (result, cancel)."""
+def stopped(home: Home, lang: str, turns: Turns) -> tuple:
+    """Break off the work, after the rows that are being asked about: (result, cancel)."""
+    turns.end()
     return pieces.notice(languages.text("many_cancelled", lang)), gr.Button(visible=False)
 
 
@@ -172,13 +183,14 @@ def build(page: Page) -> View:
         with gr.Row(visible=False, elem_classes=["row-bottom"]) as output:
             format = gr.Dropdown(list(annotating.FORMATS), value="csv", label=t("many_format"), elem_id="many-format", min_width=120)
             button = gr.Button(t("many_download"), variant="primary", elem_id="many-download", elem_classes=["fit"])
-    made = gr.State(None, time_to_live=3600)
+    made, turns = gr.State(None, time_to_live=3600), gr.State(Turns())
 
     looked = [facts, *columns, go, result, output]
     zone.change(page.bind(functools.partial(look, way=page.way)), [page.run, zone], looked, **QUIET)
     hold(go, cancel, go.click)
-    working = go.click(page.bind(functools.partial(run_file, way=page.way)), [page.run, zone, threshold, *columns], [result, made, cancel, output, format], **QUIET)
+    working = go.click(page.bind(functools.partial(run_file, way=page.way)), [page.run, zone, threshold, turns, *columns], [result, made, cancel, output, format], **QUIET)
     release(go, cancel, working)
-    cancel.click(page.bind(stopped), [], [result, cancel], cancels=[working], **QUIET)
+    working.failure(lambda: gr.Button(visible=False), [], [cancel], **QUIET)
+    cancel.click(page.bind(stopped), [turns], [result, cancel], **QUIET)
     page.offer(button, save, [made, format])
-    return View(show, [page.run], [part, threshold, *looked])
+    return View(show, [page.run, turns], [part, threshold, *looked])

@@ -122,26 +122,6 @@ class Page:
         made.success(None, [file], [], js="(file) => ftui.download(file)", **BROWSER)
 
 
-def hold(start: gr.Button, stop: gr.Button, *events: Callable) -> None:
-    """From each of `events` on, until `release`: `start` cannot be pressed, `stop` can.
-
-    Gradio ignores what is pressed while an event runs, and one that was broken off runs on until its server has let go of it:
-    so a button that can be pressed is one that is heard. To be called before the event itself is wired.
-    """
-    for event in events:
-        event(None, [], [start, stop], js=_pressable(False, True), **BROWSER)
-
-
-def release(start: gr.Button, stop: gr.Button, running: gr.events.Dependency) -> None:
-    """When `running` has ended, failed or was broken off: `start` can be pressed again."""
-    for end in (running.then, running.failure):  # after a failure Gradio calls only the second
-        end(None, [], [start, stop], js=_pressable(True, False), **BROWSER)
-
-
-def _pressable(*buttons: bool) -> str:
-    return "() => [" + ", ".join(f"{{__type__: 'update', interactive: {str(can).lower()}}}" for can in buttons) + "]"
-
-
 def _toast(error: UserError | OSError, lang: str) -> Exception:
     """An error as a message in the corner. Gradio reads it as HTML, and it may quote what users have written."""
     if isinstance(error, OSError):

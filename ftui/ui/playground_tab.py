@@ -15,8 +15,9 @@ from ftui.core import languages
 from ftui.core.errors import UserError
 from ftui.core.home import Home, Run
 from ftui.ui import asking, chat, composing, many, pieces, task_views
-from ftui.ui.page import QUIET, SHOWN, Page, View, find_run, go_to, hold, html, pickable, release
+from ftui.ui.page import BROWSER, QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
 from ftui.ui.task_views import evaluation
+from ftui.ui.turns import Turns, hold, release
 
 EXAMPLES = 6
 HISTORY = 20  # questions of this session that stay in sight
@@ -44,12 +45,13 @@ def show(home: Home, lang: str, run_id: str) -> tuple:
 
 
 def ask(
-    home: Home, lang: str, run_id: str, text: str, second: str = "", lines: bool = False, history: list | None = None, *chosen: Any
+    home: Home, lang: str, run_id: str, text: str, second: str = "", lines: bool = False, history: list | None = None,
+    turns: Turns | None = None, *chosen: Any,
 ) -> Iterator[tuple]:
     """Ask the server, starting it first where it is not up; yields (answer, snippets, history, its list). With `lines`
     each line of the text is a text of its own; `second` is the other text where a model reads two. `chosen`: how a model
-    that writes does it (see composing.answers)."""
-    run, history = home.run(run_id), history or []
+    that writes does it (see composing.answers)."""  # fmt: skip
+    run, history, turn = home.run(run_id), history or [], (turns or Turns()).begin()
     same = (gr.skip(), gr.skip(), gr.skip())
     inputs, task = asking.inputs(run), asking.task_of(run)
     texts = [line.strip() for line in text.splitlines() if line.strip()] if lines else [text]
@@ -63,6 +65,8 @@ def ask(
     try:
         url = ""
         for found, waited in asking.server(run):
+            if turn.over:
+                return
             if found is None:
                 yield asking.loading(waited, lang), *same
             else:
@@ -70,12 +74,15 @@ def ask(
         written = ""
         if chosen and composing.writes(run) and not lines:
             answer = {}
-            for answer["text"], written in composing.answers(url, text, given, task, chosen, lang):
+            for answer["text"], written in composing.answers(url, text, given, task, chosen, lang, turn):
                 yield written, *same
         else:
             answer = asking.predict(url, given)
     except UserError as problem:
-        yield pieces.error(problem, lang), *same
+        if not turn.over:
+            yield pieces.error(problem, lang), *same
+        return
+    if turn.over:
         return
     answers = answer["results"] if lines else [answer]
     true = dict(_examples_of(run))
@@ -191,6 +198,11 @@ def pick(home: Home, lang: str, picked: str) -> tuple:
     return *texts, *[""] * (many.MOST_INPUTS - len(texts)), False
 
 
+def stop(home: Home, lang: str, turns: Turns) -> None:
+    """Break off the answer that is being written; what there is of it stays."""
+    turns.end()
+
+
 # ---- the page
 
 
@@ -211,13 +223,13 @@ def build(page: Page) -> View:
                     second = gr.Textbox(lines=6, max_lines=16, visible=False, elem_id="context")
                     with gr.Row(elem_classes=["row-end"]):
                         lines = gr.Checkbox(label=t("each_line"), elem_id="each-line", container=False)
-                        stop = gr.Button(t("chat_stop"), visible=False, interactive=False, elem_id="compose-stop", elem_classes=["fit"])
+                        halt = gr.Button(t("chat_stop"), visible=False, interactive=False, elem_id="compose-stop", elem_classes=["fit"])
                         go = gr.Button(t("ask"), variant="primary", elem_id="ask")
                 quotes = pickable(elem_id="examples")
             with gr.Column(scale=2, min_width=280):
                 answer = html(f'<div class="ft waiting">{t("answer_here")}</div>', elem_id="answer")
                 asked_before = pickable(elem_id="history")
-        settings, chosen = composing.build(page, stop)
+        settings, chosen = composing.build(page, halt)
         files = many.build(page)
         with gr.Accordion(t("snippets"), open=False, elem_id="snippets", elem_classes=["sheet"]):
             code = html(elem_id="snippet-code")
@@ -225,24 +237,22 @@ def build(page: Page) -> View:
             onward = gr.Button(t("take_it"), elem_id="take-it")
 
     history = gr.State([], time_to_live=3600)  # of this session; nothing is stored
-    asked = page.bind(ask)
-    inputs, outputs = [page.run, text, second, lines, history, *chosen], [answer, code, asked_before, history]
+    turns = gr.State(Turns())
+    inputs, outputs = [page.run, text, second, lines, history, turns, *chosen], [answer, code, asked_before, history]
     text.focus(page.bind(warm_up), [page.run], [], **QUIET)
-    hold(go, stop, go.click)
-    asking_now = [go.click(asked, inputs, outputs, **SHOWN)]
+    hold(go, halt, go.click)
+    release(go, halt, go.click(page.bind(ask), inputs, outputs, **SHOWN))
     for piece in (quotes, asked_before):
         picked = piece.click(page.bind(pick, event=True), [], [text, second, lines], **QUIET)
-        hold(go, stop, picked.then)
-        asking_now.append(picked.then(asked, inputs, outputs, **QUIET))
-    for event in asking_now:
-        release(go, stop, event)
-    stop.click(None, [], [], cancels=asking_now, **QUIET)
+        picked.then(None, [], [], js="() => document.getElementById('ask').click()", **BROWSER)
+    halt.click(page.bind(stop), [turns], [], **QUIET)
     onward.click(lambda: go_to("export"), [], [page.tabs], **QUIET)
 
-    def show_all(home: Home, lang: str, run_id: str, kept: chat.Talk | None) -> tuple:
+    def show_all(home: Home, lang: str, run_id: str, kept: chat.Talk, turns: Turns, of_files: Turns) -> tuple:
+        turns.end()
         form = gr.Row(visible=not chat.talks(home, run_id))
-        parts = (files.handler(home, lang, run_id), talk.handler(home, lang, run_id, kept), settings.handler(home, lang, run_id))
+        parts = (files.handler(home, lang, run_id, of_files), talk.handler(home, lang, run_id, kept), settings.handler(home, lang, run_id))
         return (*show(home, lang, run_id), form, *itertools.chain(*parts))
 
     shown = [nothing, content, quotes, answer, code, text, second, lines, asked_before, history]
-    return View(show_all, talk.inputs, [*shown, form, *files.outputs, *talk.outputs, *settings.outputs])
+    return View(show_all, [*talk.inputs, turns, *files.inputs[1:]], [*shown, form, *files.outputs, *talk.outputs, *settings.outputs])

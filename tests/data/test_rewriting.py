@@ -70,6 +70,7 @@ def test_wide_letters_alone() -> None:
         ("lowercase", "GOOD", "good"),
         ("simplify_chinese", "這個東西很乾淨", "这个东西很干净"),
         ("simplify_chinese", "這個の東西很乾淨", "这个の东西很干净"),  # as it is written in fun
+        ("simplify_chinese", "瑪麗・居禮", "玛丽・居礼"),
         ("simplify_chinese", "東京駅で電車を乗り換えます", "東京駅で電車を乗り換えます"),
         ("mask_urls", "看http://t.cn/abc很好, www.a.com.", "看[URL]很好, [URL]."),
         ("mask_emails", "写信a.b@c.com吧", "写信[EMAIL]吧"),

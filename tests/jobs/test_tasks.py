@@ -20,6 +20,7 @@ from ftui.data import preparing
 from ftui.evaluation.run import evaluate_splits, score
 from ftui.serve.app import create
 from ftui.ui import many
+from ftui.ui.turns import Turns
 from tests.conftest import BAD, FILLER, GOOD, reviews, wait_for
 
 
@@ -131,7 +132,7 @@ def decides_alike(run, threshold: float) -> None:
         assert client.post("/predict", json=asked).json() == {**client.post("/predict", json={"text": asked["text"]}).json(), "labels": [], "threshold": 0.999999}
         assert client.post("/predict", json=asked | {"threshold": 1.5}).status_code == 422
     assert models._predictor(run, "model", 0.2).predict([{"text": "很好"}])[0]["threshold"] == 0.2
-    assert many.show(run.home, "en", run.id)[1].visible
+    assert many.show(run.home, "en", run.id, Turns())[1].visible
     recipe = recipes.load(run.recipe)
     run.recipe.write_text(recipes.dump(recipe.model_copy(update={"decision_threshold": 0.999999})))
     splits = preparing.prepare(recipe.data, run.home, tasks.get(recipe.task).ROLES, None).splits

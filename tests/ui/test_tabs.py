@@ -34,6 +34,7 @@ from ftui.ui import (
     sources,
 )
 from ftui.ui.task_views import classes, evaluation
+from ftui.ui.turns import Turns
 from tests.ui.conftest import make_run, reading_of
 
 COLUMNS = ("评论内容", "情感标签")
@@ -260,7 +261,7 @@ def test_a_failed_export_is_told_in_the_language_of_the_page(home: Home, finishe
 def test_a_threshold_at_the_edge_is_not_taken_for_none(home: Home, finished, own, shown):
     finished.recipe.write_text(recipe.dump(recipe.load(finished.recipe).model_copy(update={"task": "multi-label-classification"})), encoding="utf-8")
     (finished.model / "ftui.json").write_text(json.dumps({"decision": {"threshold": own}}), encoding="utf-8")
-    slider = many.show(home, "en", finished.id)[1]
+    slider = many.show(home, "en", finished.id, Turns())[1]
     assert slider.visible and slider.value == shown == many._threshold(finished)
 
 
@@ -339,7 +340,7 @@ class TestMany:
         path.write_bytes("编号,评论内容\n1,好\n2,\n3,=坏\n".encode("gb18030"))
         facts, column, unused, start, preview, output = many.look(home, "en", finished.id, str(path))
         assert "GB18030" in facts and column.value == "评论内容" and start.value == "Predict 3 rows" and "好" in preview
-        *progress, last = many.run_file(home, "en", finished.id, str(path), 0.5, column.value)
+        *progress, last = many.run_file(home, "en", finished.id, str(path), 0.5, Turns(), column.value)
         assert "of 3 rows" in progress[0][0] and "3 rows are done" in last[0] and "1 have no text" in last[0] and last[4] == "csv"
         saved = many.save(home, "en", last[1], "csv")
         assert saved.endswith("数据-predictions.csv")
@@ -353,13 +354,13 @@ class TestMany:
         path.write_text("text\na\nb\n")
         few = replace(DEMO, most_rows=1)
         assert "at most 1" in many.look(home, "en", finished.id, str(path), few)[0]
-        ((told, *_),) = many.run_file(home, "en", finished.id, None, None, "text")
+        ((told, *_),) = many.run_file(home, "en", finished.id, None, None, Turns(), "text")
         assert "Choose the file again" in told
 
     def test_the_cap_holds_for_whoever_has_not_looked_first(self, home: Home, finished, server, tmp_path):
         path = tmp_path / "a.csv"
         path.write_text("text\na\nb\n")
-        *_, (told, made, *_) = many.run_file(home, "en", finished.id, str(path), 0.5, "text", way=replace(DEMO, most_rows=1))
+        *_, (told, made, *_) = many.run_file(home, "en", finished.id, str(path), 0.5, Turns(), "text", way=replace(DEMO, most_rows=1))
         assert "at most 1" in told and made is None
 
 
