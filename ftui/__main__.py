@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -74,6 +75,9 @@ app.add_typer(data.data_app, name="data")
 def main() -> int:
     """Run a command; what the user can mend becomes one sentence and exit code 2."""
     lang = languages.of_terminal()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal in GBK has no emoji
     try:
         command = typer.main.get_command(app)
         helping.translate(command, lang)

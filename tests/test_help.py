@@ -1,6 +1,11 @@
 """The command line's help in both languages."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -74,3 +79,18 @@ def test_lists_are_in_the_language_of_the_terminal(monkeypatch, capsys, tmp_path
             told[lang, arguments[-1]] = capsys.readouterr().out
     assert "8 rows  0 runs  reviews.csv" in told["en", "list"] and "8 行  0 次运行  reviews.csv" in told["zh", "list"]
     assert "removable: cache" in told["en", "disk"] and "可删除： cache" in told["zh", "disk"]
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "utf-8"])
+def test_a_terminal_that_lacks_characters(tmp_path, encoding):
+    path = tmp_path / "笑😀.csv"
+    path.write_text("text,label\n" + "".join(f"评论 {n} 😀,{'好坏'[n % 2]}\n" for n in range(8)), encoding="utf-8")
+    told = {}
+    for last in ([], ["--json"]):
+        arguments = [sys.executable, "-W", "ignore", "-m", "ftui", "data", "report", path.name, "--home", tmp_path / "home", *last]
+        environment = {**os.environ, "PYTHONIOENCODING": encoding, "FTUI_LANG": "zh", "PYTHONPATH": str(Path(__file__).parents[1])}
+        done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, env=environment, timeout=60)
+        assert done.returncode == 0 and not done.stderr
+        told[bool(last)] = done.stdout.decode(encoding)
+    assert json.loads(told[True])["name"] == path.name and json.loads(told[True])["labels"] == {"坏": 4, "好": 4}
+    assert ("评论" in told[False] or "text" in told[False]) and ("?" in told[False]) == (encoding != "utf-8")

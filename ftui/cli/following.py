@@ -28,8 +28,9 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def print_json(document: Any) -> None:
-    """One line of JSON on stdout."""
-    print(json.dumps(document, ensure_ascii=False, default=str), flush=True)
+    """One line of JSON on stdout, escaped where that cannot show every character."""
+    narrow = (sys.stdout.encoding or "").lower().replace("-", "") not in ("utf8", "")
+    print(json.dumps(document, ensure_ascii=narrow, default=str), flush=True)
 
 
 def padded(word: str, width: int) -> str:
