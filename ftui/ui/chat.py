@@ -14,7 +14,7 @@ from ftui.core.errors import UserError
 from ftui.core.home import Home
 from ftui.ui import asking, pieces
 from ftui.ui.page import QUIET, Page, View, find_run, html
-from ftui.ui.turns import Turns, hold, pieces_of, release
+from ftui.ui.turns import Turns, hold, pieces_of, release, stop
 
 OFTEN = 0.25  # seconds between two looks at an answer that is being written: a page takes some 0.1 s for each
 LONGEST = 20_000  # characters of a message
@@ -30,18 +30,17 @@ def talks(home: Home, run_id: str) -> bool:
 
 
 @dataclass
-class Talk:
-    """A conversation, and the same with the base model, as a session keeps it: messages {"role", "content"}."""
+class Talk(Turns):
+    """A conversation, and the same with the base model, as a session keeps it: messages {"role", "content"}; and whose turn it is."""
 
     said: dict[str, list[dict]] = field(default_factory=lambda: {"model": [], "base": []})
-    turns: Turns = field(default_factory=Turns)
 
     def shown(self, model: str) -> list[dict]:
         return [dict(message) for message in self.said[model]]
 
     def forget(self) -> None:
         """Begin anew; an answer that is being written adds nothing to what comes."""
-        self.turns.end()
+        self.end()
         self.said = {"model": [], "base": []}
 
     def forget_unanswered(self) -> None:
@@ -69,7 +68,7 @@ def send(
     if not text or len(text) > LONGEST:
         yield same, same, same, same, pieces.notice(languages.text("ask_something", lang), kind="warn")
         return
-    turn = talk.turns.begin()
+    turn = talk.begin()
     chosen = dict(zip(PARTS, (temperature, top_p, int(top_k), penalty, int(longest)), strict=True)) | {"seed": seed_of(seed)}
     models = ("model", "base") if beside else ("model",)
     talk.forget_unanswered()  # of an answer that was broken off before it began
@@ -118,11 +117,6 @@ def _grown(talk: Talk, model: str) -> tuple:
 def seed_of(text: str | None) -> int | None:
     """The number that was given for a seed, None where none was."""
     return int(text) if (text or "").strip().isdecimal() else None
-
-
-def stop(home: Home, lang: str, talk: Talk) -> None:
-    """Break off the answer that is being written; what there is of it stays."""
-    talk.turns.end()
 
 
 def clear(home: Home, lang: str, talk: Talk) -> tuple:

@@ -17,7 +17,7 @@ from ftui.core.home import Home, Run
 from ftui.ui import asking, chat, composing, many, pieces, task_views
 from ftui.ui.page import BROWSER, QUIET, SHOWN, Page, View, find_run, go_to, html, pickable
 from ftui.ui.task_views import evaluation
-from ftui.ui.turns import Turns, hold, release
+from ftui.ui.turns import Turns, hold, release, stop
 
 EXAMPLES = 6
 HISTORY = 20  # questions of this session that stay in sight
@@ -196,11 +196,6 @@ def pick(home: Home, lang: str, picked: str) -> tuple:
     """An example goes into the boxes, as one question: (a text for each box, no choice of lines)."""
     texts = json.loads(picked)
     return *texts, *[""] * (many.MOST_INPUTS - len(texts)), False
-
-
-def stop(home: Home, lang: str, turns: Turns) -> None:
-    """Break off the answer that is being written; what there is of it stays."""
-    turns.end()
 
 
 # ---- the page

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import gradio as gr
 
 from ftui.core.errors import UserError
+from ftui.core.home import Home
 from ftui.ui import asking
 from ftui.ui.page import BROWSER
 
@@ -44,6 +45,11 @@ class Turns:
 
     def end(self) -> None:
         self.now.over = True
+
+
+def stop(home: Home, lang: str, turns: Turns) -> None:
+    """Break off the answer that is being written; what there is of it stays."""
+    turns.end()
 
 
 def pieces_of(url: str, path: str, request: dict) -> Iterator[str]:

@@ -50,6 +50,13 @@ def words(monkeypatch):
     http.server_close()
 
 
+@pytest.fixture
+def nobody() -> str:
+    """An address at which no server listens."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
 def test_the_box_is_emptied_once_and_only_what_grows_is_sent(home: Home, finished, words):
     words.release(3)
     first, *rest = chat.send(home, "en", finished.id, "hi", chat.Talk(), *SETTINGS)
@@ -78,13 +85,18 @@ def test_an_answer_that_is_being_written_does_not_outlive_its_conversation(home:
     assert words.asked[-1] == [{"role": "user", "content": "again"}]
 
 
-def test_a_conversation_goes_on_after_a_stop(home: Home, finished, words):
+def stopped_after_a_word(home, run, words, settings) -> chat.Talk:
     words.release()
-    answer = chat.send(home, "en", finished.id, "hi", chat.Talk(), *SETTINGS)
+    answer = chat.send(home, "en", run.id, "hi", chat.Talk(), *settings)
     *_, talk, _ = next(answer)
     next(answer)
-    chat.stop(home, "en", talk)
+    turns.stop(home, "en", talk)
     assert list(answer) == []
+    return talk
+
+
+def test_a_conversation_goes_on_after_a_stop(home: Home, finished, words):
+    talk = stopped_after_a_word(home, finished, words, SETTINGS)
     words.release(5)
     list(chat.send(home, "en", finished.id, "go on", talk, *SETTINGS))
     assert [message["content"] for message in words.asked[-1]] == ["hi", "one", "go on"]
@@ -92,23 +104,16 @@ def test_a_conversation_goes_on_after_a_stop(home: Home, finished, words):
 
 def test_a_stop_before_the_other_model_was_asked_leaves_it_nothing_to_answer(home: Home, finished, words):
     beside = (True, *SETTINGS[1:])
-    words.release()
-    answer = chat.send(home, "en", finished.id, "hi", chat.Talk(), *beside)
-    *_, talk, _ = next(answer)
-    next(answer)
-    chat.stop(home, "en", talk)
-    assert list(answer) == []
+    talk = stopped_after_a_word(home, finished, words, beside)
     words.release(8)
     list(chat.send(home, "en", finished.id, "go on", talk, *beside))
     assert [[message["content"] for message in messages] for messages in words.asked[1:]] == [["hi", "one", "go on"], ["go on"]]
 
 
-def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, monkeypatch):
+def test_what_could_not_be_said_is_back_in_its_box(home: Home, finished, nobody, monkeypatch):
     """It is not part of the conversation, which would else have two messages of one side."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    monkeypatch.setattr(jobs, "serving", lambda run: address)
-    talk = chat.Talk({"model": list(SAID), "base": []})
+    monkeypatch.setattr(jobs, "serving", lambda run: nobody)
+    talk = chat.Talk(said={"model": list(SAID), "base": []})
     *_, (box, shown, _, _, notice) = chat.send(home, "en", finished.id, "hi", talk, True, *SETTINGS[1:])
     assert box == "hi" and shown == talk.said["model"] == SAID and talk.said["base"] == [] and 'role="alert"' in notice
 
@@ -130,12 +135,10 @@ def test_another_question_ends_the_answer_to_the_first(home: Home, finished, wor
     assert "one two three" in shown and [one for one, _ in history] == [("again",)]
     third = playground_tab.ask(home, "en", finished.id, "more", "", False, [], now, *chosen)
     assert "one" in next(third)[0]
-    playground_tab.stop(home, "en", now)
+    turns.stop(home, "en", now)
     assert list(third) == []
 
 
-def test_what_goes_wrong_while_it_is_waited_for_is_raised_there():
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+def test_what_goes_wrong_while_it_is_waited_for_is_raised_there(nobody):
     with pytest.raises(UserError):
-        list(turns.pieces_of(address, "/v1/completions", {}))
+        list(turns.pieces_of(nobody, "/v1/completions", {}))
